@@ -1,0 +1,27 @@
+// Package datafile writes Arrow record batches into one Parquet data file of an Iceberg table, and says what is in it.
+//
+// A [Writer] takes batches of one schema, in the in-memory types of the exporter, and writes them in the forms that every
+// lakehouse engine reads:
+//
+//	in memory                       in the file
+//	bool, int32, int64, float32,    the same
+//	float64, utf8, binary, date32,
+//	time64[us], timestamp[us,UTC]
+//	fixed_size_list<T>, list<T>     3-level LIST, the element required unless its field is nullable
+//	fixed_size_binary               BYTE_ARRAY
+//	map<K,V>                        MAP, the value required unless its field is nullable
+//	struct                          group
+//
+// A NULL vector is a NULL list, and an empty array is an empty list: they stay apart. Vectors are PLAIN, uncompressed, without
+// dictionary and statistics; everything else is zstd. Row groups and pages are cut by bytes. No file carries ARROW:schema
+// unless asked to, so a reader sees the Iceberg types and nothing else.
+//
+// Every field, nested ones included, carries the Iceberg field id in its metadata under [FieldIDKey]: readers resolve columns
+// by it, and a column without id reads as NULL in some of them.
+//
+// Glossary. Column: a top-level field. Leaf: a field with values of its own; the element of a vector is a leaf. Bound: the
+// least or greatest value of a leaf in the file, in Iceberg's single-value form, possibly cut short.
+package datafile
+
+// FieldIDKey is the metadata key of the Iceberg field id (decimal) on every Arrow field that is written.
+const FieldIDKey = "PARQUET:field_id"

@@ -1,0 +1,38 @@
+package datafile
+
+import "github.com/snapexport/snapexport/milvus"
+
+// Defaults of [Options].
+const (
+	DefaultRowGroupBytes    = 128 << 20
+	DefaultPageBytes        = 1 << 20
+	DefaultCompressionLevel = 3
+	DefaultCreatedBy        = "snapexport version 0.0.0 (build unknown)"
+)
+
+// Options says how a file is written. The zero value is what exports use.
+type Options struct {
+	RowGroupBytes    int64             // encoded bytes after which a row group ends; 0 = DefaultRowGroupBytes
+	PageBytes        int64             // bytes of values after which a page ends; 0 = DefaultPageBytes
+	CompressionLevel int               // of zstd; 0 = DefaultCompressionLevel
+	Keys             []string          // columns of distinct values (the primary key): no dictionary
+	KeyValues        []milvus.KeyValue // footer key-values, in this order
+	ArrowSchema      bool              // add ARROW:schema with the types as written, for readers of plain Parquet
+	CreatedBy        string            // "NAME version X.Y.Z (build B)", the form that other readers parse
+}
+
+func (o Options) withDefaults() Options {
+	if o.RowGroupBytes <= 0 {
+		o.RowGroupBytes = DefaultRowGroupBytes
+	}
+	if o.PageBytes <= 0 {
+		o.PageBytes = DefaultPageBytes
+	}
+	if o.CompressionLevel == 0 {
+		o.CompressionLevel = DefaultCompressionLevel
+	}
+	if o.CreatedBy == "" {
+		o.CreatedBy = DefaultCreatedBy
+	}
+	return o
+}

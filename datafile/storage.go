@@ -1,0 +1,228 @@
+package datafile
+
+import (
+	"math"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
+	"github.com/apache/arrow-go/v18/arrow/bitutil"
+	"github.com/apache/arrow-go/v18/arrow/memory"
+
+	"github.com/snapexport/snapexport/fault"
+)
+
+const opWrite = "write data file"
+
+// storageSchema gives the schema with the types as they are written.
+func storageSchema(s *arrow.Schema) (*arrow.Schema, error) {
+	fields := make([]arrow.Field, s.NumFields())
+	for i, f := range s.Fields() {
+		g, err := storageField(f)
+		if err != nil {
+			return nil, fault.Place(err, f.Name)
+		}
+		fields[i] = g
+	}
+	return arrow.NewSchema(fields, nil), nil
+}
+
+func storageField(f arrow.Field) (arrow.Field, error) {
+	var err error
+	switch t := f.Type.(type) {
+	case *arrow.FixedSizeListType:
+		f.Type, err = storageList(t.ElemField())
+	case *arrow.ListType:
+		f.Type, err = storageList(t.ElemField())
+	case *arrow.FixedSizeBinaryType:
+		f.Type = arrow.BinaryTypes.Binary
+	case *arrow.MapType:
+		f.Type, err = storageMap(t)
+	case *arrow.StructType:
+		f.Type, err = storageStruct(t)
+	default:
+		if !scalar(f.Type) {
+			err = fault.Unsupported(opWrite, "type %s of field %q", f.Type, f.Name)
+		}
+	}
+	return f, err
+}
+
+// scalar says whether values of the type are written as they are.
+func scalar(t arrow.DataType) bool {
+	switch t.ID() {
+	case arrow.BOOL, arrow.INT32, arrow.INT64, arrow.FLOAT32, arrow.FLOAT64, arrow.STRING, arrow.BINARY, arrow.DATE32:
+		return true
+	case arrow.TIME64:
+		return t.(*arrow.Time64Type).Unit == arrow.Microsecond
+	case arrow.TIMESTAMP:
+		ts := t.(*arrow.TimestampType)
+		return ts.Unit == arrow.Microsecond && ts.TimeZone == "UTC"
+	}
+	return false
+}
+
+func storageList(elem arrow.Field) (arrow.DataType, error) {
+	e, err := storageField(elem)
+	e.Name = "element"
+	return arrow.ListOfField(e), err
+}
+
+func storageMap(t *arrow.MapType) (arrow.DataType, error) {
+	key, err := storageField(t.KeyField())
+	if err != nil {
+		return nil, err
+	}
+	item, err := storageField(t.ItemField())
+	key.Name, item.Name = "key", "value"
+	return arrow.MapOfFields(key, item), err
+}
+
+func storageStruct(t *arrow.StructType) (arrow.DataType, error) {
+	members := make([]arrow.Field, t.NumFields())
+	for i, m := range t.Fields() {
+		var err error
+		if members[i], err = storageField(m); err != nil {
+			return nil, err
+		}
+	}
+	return arrow.StructOf(members...), nil
+}
+
+// toStorage converts an array into the field's type, which storageField gave. Values are shared where they can be. It
+// refuses NULL in a required field.
+func toStorage(f arrow.Field, a arrow.Array) (arrow.ArrayData, error) {
+	if !f.Nullable && a.NullN() > 0 {
+		return nil, fault.Corrupt(opWrite, "NULL in the required field %q", f.Name)
+	}
+	switch v := a.(type) {
+	case *array.FixedSizeList:
+		return listToStorage(f, a, v.ListValues(), fixedRanges(v))
+	case *array.Map: // before List, which it embeds
+		return listToStorage(f, a, v.ListValues(), offsetRanges(v.Offsets()[v.Data().Offset():]))
+	case *array.List:
+		return listToStorage(f, a, v.ListValues(), offsetRanges(v.Offsets()[v.Data().Offset():]))
+	case *array.Struct:
+		return structToStorage(f, v)
+	case *array.FixedSizeBinary:
+		return fixedBinaryToStorage(v)
+	}
+	a.Data().Retain()
+	return a.Data(), nil
+}
+
+// ranges gives the child range of a row.
+type ranges func(row int) (from, to int)
+
+func fixedRanges(a *array.FixedSizeList) ranges {
+	n, off := int(a.DataType().(*arrow.FixedSizeListType).Len()), a.Data().Offset()
+	return func(row int) (int, int) { return (off + row) * n, (off + row + 1) * n }
+}
+
+func offsetRanges(offsets []int32) ranges {
+	return func(row int) (int, int) { return int(offsets[row]), int(offsets[row+1]) }
+}
+
+// listToStorage rebuilds a list of any form with offsets from 0 and no values behind NULL rows.
+func listToStorage(f arrow.Field, a arrow.Array, child arrow.Array, at ranges) (arrow.ArrayData, error) {
+	n, hasNulls := a.Len(), a.NullN() > 0
+	offsets := make([]int32, n+1)
+	var runs [][2]int
+	total := 0
+	for i := range n {
+		from, to := at(i)
+		if from < to && !(hasNulls && a.IsNull(i)) {
+			total += to - from
+			if last := len(runs) - 1; last >= 0 && runs[last][1] == from {
+				runs[last][1] = to
+			} else {
+				runs = append(runs, [2]int{from, to})
+			}
+		}
+		if total > math.MaxInt32 {
+			return nil, fault.Limit(opWrite, "one batch has more than %d elements in field %q", math.MaxInt32, f.Name)
+		}
+		offsets[i+1] = int32(total)
+	}
+	values, err := gather(child, runs)
+	if err != nil {
+		return nil, err
+	}
+	defer values.Release()
+	converted, err := toStorage(childField(f.Type), values)
+	if err != nil {
+		return nil, err
+	}
+	defer converted.Release()
+	buffers := []*memory.Buffer{validity(a), memory.NewBufferBytes(arrow.Int32Traits.CastToBytes(offsets))}
+	return array.NewData(f.Type, n, buffers, []arrow.ArrayData{converted}, a.NullN(), 0), nil
+}
+
+func childField(t arrow.DataType) arrow.Field {
+	if m, ok := t.(*arrow.MapType); ok {
+		return m.ElemField()
+	}
+	return t.(*arrow.ListType).ElemField()
+}
+
+// gather returns the runs of an array, one after another: a slice if there is one run, else a copy.
+func gather(a arrow.Array, runs [][2]int) (arrow.Array, error) {
+	switch len(runs) {
+	case 0:
+		return array.NewSlice(a, 0, 0), nil
+	case 1:
+		return array.NewSlice(a, int64(runs[0][0]), int64(runs[0][1])), nil
+	}
+	parts := make([]arrow.Array, len(runs))
+	for i, r := range runs {
+		parts[i] = array.NewSlice(a, int64(r[0]), int64(r[1]))
+		defer parts[i].Release()
+	}
+	return array.Concatenate(parts, memory.DefaultAllocator)
+}
+
+func structToStorage(f arrow.Field, a *array.Struct) (arrow.ArrayData, error) {
+	t := f.Type.(*arrow.StructType)
+	children := make([]arrow.ArrayData, t.NumFields())
+	defer func() {
+		for _, c := range children {
+			if c != nil {
+				c.Release()
+			}
+		}
+	}()
+	for i := range children {
+		var err error
+		if children[i], err = toStorage(t.Field(i), a.Field(i)); err != nil {
+			return nil, err
+		}
+	}
+	return array.NewData(f.Type, a.Len(), []*memory.Buffer{validity(a)}, children, a.NullN(), 0), nil
+}
+
+func fixedBinaryToStorage(a *array.FixedSizeBinary) (arrow.ArrayData, error) {
+	n, width, off := a.Len(), a.DataType().(*arrow.FixedSizeBinaryType).ByteWidth, a.Data().Offset()
+	if n*width > math.MaxInt32 {
+		return nil, fault.Limit(opWrite, "one batch has %d bytes of one binary column", n*width)
+	}
+	offsets := make([]int32, n+1)
+	for i := range offsets {
+		offsets[i] = int32(i * width)
+	}
+	var bytes []byte
+	if b := a.Data().Buffers()[1]; b != nil {
+		bytes = b.Bytes()[off*width : (off+n)*width]
+	}
+	buffers := []*memory.Buffer{validity(a), memory.NewBufferBytes(arrow.Int32Traits.CastToBytes(offsets)), memory.NewBufferBytes(bytes)}
+	return array.NewData(arrow.BinaryTypes.Binary, n, buffers, nil, a.NullN(), 0), nil
+}
+
+// validity gives the array's validity bits from bit 0, nil if nothing is NULL.
+func validity(a arrow.Array) *memory.Buffer {
+	if a.NullN() == 0 {
+		return nil
+	}
+	off, n := a.Data().Offset(), a.Len()
+	bits := make([]byte, bitutil.BytesForBits(int64(n)))
+	bitutil.CopyBitmap(a.NullBitmapBytes(), off, n, bits, 0)
+	return memory.NewBufferBytes(bits)
+}
