@@ -1,0 +1,125 @@
+# snapexport: `make` lists what there is. Everything that a target needs beside Go, Python 3.11, a JDK 17 and Maven is put
+# into .tools/ by `make tools`, with pinned versions; after that nothing here needs a network.
+
+SHELL       := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+TOOLS   := $(CURDIR)/.tools
+STAMPS  := $(TOOLS)/stamps
+STEP    := ./scripts/step
+PYTHON  ?= python3
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+FUZZTIME ?= 20s
+BENCH    ?= .
+PKG      ?= ./...
+TESTTIMEOUT ?= 20m
+
+VERSITYGW   := v1.8.0
+STATICCHECK := v0.8.2
+GOVULNCHECK := v1.9.0
+SPARKS      := 4.0
+
+export PATH := $(TOOLS)/bin:$(PATH)
+
+.PHONY: help
+help: ## list the targets
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo "  variables: PKG=./... FUZZTIME=20s BENCH=. PYTHON=python3"
+
+## ---- tools: pinned, inside the checkout; a stamp that is newer than its pins means nothing to do
+
+.PHONY: tools tools-go tools-python tools-spark tools-milvus
+tools: tools-go tools-python tools-spark tools-milvus ## install what the other targets need into .tools/ (idempotent)
+
+tools-go: $(STAMPS)/modules $(STAMPS)/versitygw-$(VERSITYGW) $(STAMPS)/staticcheck-$(STATICCHECK) $(STAMPS)/govulncheck-$(GOVULNCHECK)
+tools-python: $(STAMPS)/venv
+tools-spark: $(SPARKS:%=$(STAMPS)/spark-%)
+tools-milvus: $(STAMPS)/milvus-venv ## install the genuine Milvus 2.3.5 that tests import into (part of tools)
+
+$(STAMPS)/modules: go.sum
+	@mkdir -p $(@D)
+	@$(STEP) "Go modules" go mod download
+	@touch $@
+
+$(STAMPS)/versitygw-%:
+	@mkdir -p $(@D)
+	@$(STEP) "versitygw $*" env GOBIN=$(TOOLS)/bin go install github.com/versity/versitygw/cmd/versitygw@$*
+	@touch $@
+
+$(STAMPS)/staticcheck-%:
+	@mkdir -p $(@D)
+	@$(STEP) "staticcheck $*" env GOBIN=$(TOOLS)/bin go install honnef.co/go/tools/cmd/staticcheck@$*
+	@touch $@
+
+$(STAMPS)/govulncheck-%:
+	@mkdir -p $(@D)
+	@$(STEP) "govulncheck $*" env GOBIN=$(TOOLS)/bin go install golang.org/x/vuln/cmd/govulncheck@$*
+	@touch $@
+
+# A virtual environment is made anew when its pins change: pip never removes what is no longer listed.
+$(STAMPS)/venv: internal/testkit/requirements.txt
+	@mkdir -p $(@D)
+	@rm -rf $(TOOLS)/venv
+	@$(STEP) "Python environment" $(PYTHON) -m venv $(TOOLS)/venv
+	@$(STEP) "Python packages" $(TOOLS)/venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --requirement $<
+	@touch $@
+
+$(STAMPS)/milvus-venv: internal/testkit/requirements-milvus.txt
+	@mkdir -p $(@D)
+	@rm -rf $(TOOLS)/milvus-venv
+	@$(STEP) "Milvus environment" $(PYTHON) -m venv $(TOOLS)/milvus-venv
+	@$(STEP) "Milvus 2.3.5" $(TOOLS)/milvus-venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --requirement $<
+	@touch $@
+
+$(STAMPS)/spark-%: internal/testkit/spark-%/pom.xml
+	@mkdir -p $(@D)
+	@rm -rf $(TOOLS)/jars/spark-$*
+	@$(STEP) "jars for Spark $*" mvn --quiet --batch-mode --file $< dependency:copy-dependencies \
+		-DoutputDirectory=$(TOOLS)/jars/spark-$* -DincludeScope=runtime
+	@touch $@
+
+## ---- build
+
+.PHONY: build
+build: ## bin/snapexport
+	@$(STEP) "build" env CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/snapexport ./cmd/snapexport
+
+.PHONY: generate
+generate: ## what `go generate` makes (protobuf code)
+	@$(STEP) "generate" go generate $(PKG)
+
+## ---- checks
+
+.PHONY: test
+test: tools lint ## everything: lint, then every Go test, with the engines
+	@$(STEP) "go test" go test -timeout $(TESTTIMEOUT) $(PKG)
+
+.PHONY: lint
+lint: $(STAMPS)/staticcheck-$(STATICCHECK) $(STAMPS)/govulncheck-$(GOVULNCHECK) ## gofmt, go vet, staticcheck, govulncheck
+	@$(STEP) "gofmt" ./scripts/gofmt
+	@$(STEP) "go vet" go vet $(PKG)
+	@$(STEP) "staticcheck" staticcheck $(PKG)
+	@$(STEP) "govulncheck" ./scripts/vulncheck $(PKG)
+
+.PHONY: fuzz
+fuzz: ## every fuzz target for FUZZTIME each
+	@$(STEP) "fuzz" ./scripts/fuzz $(FUZZTIME) $(PKG)
+
+.PHONY: bench
+bench: ## the benchmarks that stand beside the code (BENCH=regexp)
+	@$(STEP) "bench" go test -run '^$$' -bench '$(BENCH)' -benchmem $(PKG)
+
+.PHONY: demo
+demo: tools-go tools-python tools-spark build ## export a real Milvus collection to Iceberg on a local S3 server and read it with Spark
+	@$(STEP) "demo" ./scripts/demo
+
+.PHONY: clean
+clean: ## remove what was built; .tools/ stays (make distclean removes it too)
+	rm -rf bin
+	find . -path ./.tools -prune -o -name __pycache__ -type d -print0 | xargs -0r rm -rf
+
+.PHONY: distclean
+distclean: clean ## also remove .tools/
+	rm -rf .tools

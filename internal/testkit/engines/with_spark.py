@@ -1,0 +1,70 @@
+"""Spark on this machine: two threads, loopback only, with the jars of the settings on its class path."""
+import shutil
+import tempfile
+
+import pyspark
+from pyspark.sql import SparkSession
+
+
+class Engine:
+    def __init__(self, settings):
+        self.scratch = tempfile.mkdtemp(prefix="snapexport-spark-")
+        builder = SparkSession.builder.master("local[2]").appName("snapexport-tests")
+        for key, value in {
+            "spark.driver.extraClassPath": settings["jars"] + "/*",
+            "spark.driver.memory": "2g",
+            "spark.driver.host": "127.0.0.1",
+            "spark.driver.bindAddress": "127.0.0.1",
+            "spark.ui.enabled": "false",
+            "spark.ui.showConsoleProgress": "false",
+            "spark.local.dir": self.scratch,
+            "spark.sql.warehouse.dir": self.scratch + "/warehouse",
+            "spark.sql.shuffle.partitions": "2",
+            "spark.sql.session.timeZone": "UTC",
+            "spark.sql.extensions": "org.apache.iceberg.spark.extensions.IcebergSparkSessionExtensions",
+            "spark.hadoop.fs.s3.impl": "org.apache.hadoop.fs.s3a.S3AFileSystem",
+            "spark.hadoop.fs.s3a.aws.credentials.provider": "org.apache.hadoop.fs.s3a.SimpleAWSCredentialsProvider",
+            "spark.hadoop.fs.s3a.path.style.access": "true",
+            "spark.hadoop.fs.s3a.attempts.maximum": "3",
+        }.items():
+            builder = builder.config(key, value)
+        self.session = builder.getOrCreate()
+        self.session.sparkContext.setLogLevel("ERROR")
+        self.version = "spark " + pyspark.__version__
+        self.s3 = None
+
+    def configure(self, s3, conf):
+        for key, value in conf.items():
+            self.session.conf.set(key, value)
+        if not s3 or s3 == self.s3:
+            return
+        hadoop = self.session.sparkContext._jsc.hadoopConfiguration()
+        hadoop.set("fs.s3a.endpoint", s3["endpoint"])
+        hadoop.set("fs.s3a.endpoint.region", s3["region"])
+        hadoop.set("fs.s3a.access.key", s3["access_key"])
+        hadoop.set("fs.s3a.secret.key", s3["secret_key"])
+        hadoop.set("fs.s3a.connection.ssl.enabled", str(s3["endpoint"].startswith("https")).lower())
+        # File systems are cached by bucket, not by endpoint: those of another server must go.
+        self.session._jvm.org.apache.hadoop.fs.FileSystem.closeAll()
+        self.s3 = s3
+
+    def frame(self, uri, ref, data):
+        if data:
+            return self.session.read.parquet(uri if uri.endswith(".parquet") else uri.rstrip("/") + "/data")
+        if "/" in uri:
+            reader = self.session.read.format("iceberg")
+            return (reader.option("tag", ref) if ref else reader).load(uri)
+        return self.session.sql("SELECT * FROM %s" % uri + (" VERSION AS OF '%s'" % ref if ref else ""))
+
+    def read(self, uri, ref, data, columns):
+        frame = self.frame(uri, ref, data)
+        return (frame.select(["`%s`" % c for c in columns]) if columns else frame).toArrow()
+
+    def query(self, uri, ref, data, sql):
+        if uri:
+            self.frame(uri, ref, data).createOrReplaceTempView("t")
+        return self.session.sql(sql).toArrow()
+
+    def close(self):
+        self.session.stop()
+        shutil.rmtree(self.scratch, ignore_errors=True)
