@@ -1,0 +1,3 @@
+// Package lint states the project's own rules as Go tests: which package may import which (one table, layers.go), no package
+// with a name that says nothing, no library that prints, exits, reads the environment or the clock, no file that is too long.
+package lint
