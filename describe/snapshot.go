@@ -56,8 +56,8 @@ type Snapshot struct {
 	FormatVersion int // of a snapshot's files, 0 to 5; 0 for other kinds
 	Layout        Layout
 
-	// Segments are sorted by id. Every FileRef is resolved: Bucket is a store's URI, Key a key in it; Resolved paths were
-	// checked. ManifestPath of a V3 segment has a resolved base_path, see [Manifest].
+	// Segments are sorted by id. Every FileRef is resolved: Bucket is a store's URI, Key a key in it, and the path was
+	// checked. ManifestPath is as recorded; ask [Snapshot.Manifest].
 	Segments []milvus.Segment
 
 	Indexes []Index
@@ -66,6 +66,8 @@ type Snapshot struct {
 	Growing []milvus.SegmentID
 
 	Warnings []Warning
+
+	paths *Resolver
 }
 
 // Segment returns the segment with the id.
@@ -80,28 +82,29 @@ func (s *Snapshot) Segment(id milvus.SegmentID) (*milvus.Segment, bool) {
 
 // The kinds of warnings that describe gives. Readers and exports add their own.
 const (
-	WarnEmptySegment   = "empty segment"       // a segment without rows
-	WarnUnknownField   = "field not in schema" // a segment has files of a field that was dropped
-	WarnGrowing        = "growing segment"     // rows that are not in files are left out
-	WarnInvisible      = "skipped segment"     // metadata says that the segment is not to be read
-	WarnUnreadable     = "unreadable metadata" // a file among others that does not parse
-	WarnCompactionPair = "compaction pair"     // input and output of a compaction were both live; the input was left out
+	WarnEmptySegment = "empty segment"       // a segment without rows
+	WarnUnknownField = "field not in schema" // a segment has files of a field that was dropped
+	WarnGrowing      = "growing segment"     // rows that are not in files are left out
+
+	WarnUnreadable       = "unreadable metadata" // a file among others that does not parse
+	WarnCompaction       = "compaction pair"     // input and output of a compaction were both live; the input was left out
+	WarnUnknownPartition = "unknown partition"   // a segment of a partition that has no name
 )
 
 // Warning is something that a reader of the report should know and that does not stop an export.
 type Warning struct {
 	Kind    string           `json:"kind"`
-	Segment milvus.SegmentID `json:"segment,omitempty,string"`
+	Segment milvus.SegmentID `json:"segment,omitempty"`
 	Message string           `json:"message"`
 }
 
 // Index is an index of the collection as its metadata declares it.
 type Index struct {
-	ID          milvus.IndexID    `json:"id,string"`
-	Field       milvus.FieldID    `json:"field"`
-	Name        string            `json:"name"`
-	TypeParams  []milvus.KeyValue `json:"type_params,omitempty"`
-	Params      []milvus.KeyValue `json:"params,omitempty"`
-	UserParams  []milvus.KeyValue `json:"user_params,omitempty"`
-	Automatic   bool              `json:"automatic,omitempty"`
+	ID         milvus.IndexID    `json:"id"`
+	Field      milvus.FieldID    `json:"field"`
+	Name       string            `json:"name"`
+	TypeParams []milvus.KeyValue `json:"type_params,omitempty"`
+	Params     []milvus.KeyValue `json:"params,omitempty"`
+	UserParams []milvus.KeyValue `json:"user_params,omitempty"`
+	Automatic  bool              `json:"automatic,omitempty"`
 }

@@ -1,0 +1,144 @@
+package describe
+
+import (
+	"encoding/json"
+	"strings"
+
+	"github.com/snapexport/snapexport/fault"
+	"github.com/snapexport/snapexport/milvus"
+)
+
+const opSegment = "read segment"
+
+// Manifest is where the manifest of a V3 segment lies: {Base}/_metadata/manifest-{Version}.avro (docs/format/packed.md).
+type Manifest struct {
+	Version int64          // 0: nothing was ever committed, the segment is empty; -1: the newest, found by listing
+	Base    milvus.FileRef // a directory
+}
+
+// Manifest returns the place of a segment's V3 manifest. It was checked when the snapshot was resolved.
+func (s *Snapshot) Manifest(seg *milvus.Segment) (Manifest, error) { return s.paths.manifest(seg) }
+
+// Paths returns the resolver for paths that are found later, inside V3 manifests.
+func (s *Snapshot) Paths() *Resolver { return s.paths }
+
+func (r *Resolver) manifest(seg *milvus.Segment) (Manifest, error) {
+	var recorded struct {
+		Version int64  `json:"ver"`
+		Base    string `json:"base_path"`
+	}
+	if seg.ManifestPath == "" {
+		return Manifest{}, fault.Missing(opSegment, "segment %d has storage version 3 and no manifest", seg.ID)
+	}
+	if err := json.Unmarshal([]byte(seg.ManifestPath), &recorded); err != nil {
+		return Manifest{}, fault.Corrupt(opSegment, "the manifest of segment %d is not {\"ver\":N,\"base_path\":...}: %w", seg.ID, err)
+	}
+	if recorded.Version < -1 {
+		return Manifest{}, fault.Corrupt(opSegment, "the manifest of segment %d has version %d", seg.ID, recorded.Version)
+	}
+	base, err := r.Resolve(strings.TrimSuffix(recorded.Base, "/"))
+	return Manifest{Version: recorded.Version, Base: base}, err
+}
+
+// resolveSegment replaces the recorded paths of all of a segment's files.
+func (r *Resolver) resolveSegment(seg *milvus.Segment) error {
+	v3 := seg.StorageVersion == milvus.StorageV3
+	for _, logs := range [][]milvus.FieldBinlog{seg.Binlogs, seg.Deltalogs, seg.Statslogs, seg.BM25logs} {
+		if err := r.resolveLogs(logs, v3); err != nil {
+			return err
+		}
+	}
+	for i := range seg.Indexes {
+		if err := r.resolveFiles(seg.Indexes[i].Files, false); err != nil {
+			return err
+		}
+	}
+	for _, stats := range [][]milvus.FieldStats{seg.TextIndexes, seg.JSONStats} {
+		for i := range stats {
+			if err := r.resolveFiles(stats[i].Files, v3); err != nil {
+				return err
+			}
+		}
+	}
+	return r.resolveManifest(seg)
+}
+
+// resolveLogs leaves the empty paths of V3 placeholders empty.
+func (r *Resolver) resolveLogs(logs []milvus.FieldBinlog, placeholders bool) error {
+	for i := range logs {
+		for j := range logs[i].Binlogs {
+			b := &logs[i].Binlogs[j]
+			if placeholders && b.File.Key == "" {
+				continue
+			}
+			file, err := r.Resolve(b.File.Key)
+			if err != nil {
+				return err
+			}
+			b.File = file
+		}
+	}
+	return nil
+}
+
+// resolveFiles leaves V3's placeholders, base names without a directory, as they are: what they stand for is in the manifest.
+func (r *Resolver) resolveFiles(files []milvus.FileRef, placeholders bool) error {
+	for i := range files {
+		if placeholders && !strings.Contains(files[i].Key, "/") {
+			continue
+		}
+		file, err := r.Resolve(files[i].Key)
+		if err != nil {
+			return err
+		}
+		files[i] = file
+	}
+	return nil
+}
+
+// resolveManifest checks the base path of V3 and replaces the plain path of V2.
+func (r *Resolver) resolveManifest(seg *milvus.Segment) error {
+	switch {
+	case seg.StorageVersion == milvus.StorageV3:
+		_, err := r.manifest(seg)
+		return err
+	case seg.ManifestPath == "" || strings.HasPrefix(seg.ManifestPath, "{"):
+		return nil // V2 does not need it: its metadata lists the same files
+	}
+	_, err := r.Resolve(seg.ManifestPath)
+	return err
+}
+
+// CheckSegment returns ErrUnsupported for a segment that no reader can read: its storage version or the format of a
+// column group is unknown. [Resolve] has called it for every segment.
+func CheckSegment(seg *milvus.Segment) error {
+	switch seg.StorageVersion {
+	case milvus.StorageV1, milvus.StorageV2, milvus.StorageV3:
+	default:
+		return fault.Unsupported(opSegment, "segment %d has storage version %d; 0, 2 and 3 are known", seg.ID, seg.StorageVersion)
+	}
+	for i := range seg.Binlogs {
+		if f := seg.Binlogs[i].Format; f != "" && !strings.EqualFold(f, "parquet") {
+			return fault.Unsupported(opSegment, "segment %d has a column group of format %q", seg.ID, f)
+		}
+	}
+	return nil
+}
+
+// Empty reports whether a segment has neither rows nor deletes to read: a V3 segment of version 0, or one without files.
+func (s *Snapshot) Empty(seg *milvus.Segment) bool {
+	if seg.StorageVersion == milvus.StorageV3 {
+		m, err := s.Manifest(seg)
+		return err == nil && m.Version == 0
+	}
+	return seg.Rows == 0 && !hasFiles(seg.Binlogs) && !hasFiles(seg.Deltalogs)
+}
+
+func hasFiles(logs []milvus.FieldBinlog) bool {
+	for i := range logs {
+		if len(logs[i].Binlogs) > 0 {
+			return true
+		}
+	}
+	return false
+}
