@@ -54,6 +54,22 @@ type ReportStructArray struct {
 	Members []ReportField  `json:"members"`
 }
 
+// ReportIndex is an index.
+type ReportIndex struct {
+	ID     milvus.IndexID    `json:"id"`
+	Field  milvus.FieldID    `json:"field"`
+	Name   string            `json:"name"`
+	Params []milvus.KeyValue `json:"params,omitempty"`
+}
+
+func reportIndexes(in []milvus.Index) []ReportIndex {
+	var out []ReportIndex
+	for _, x := range in {
+		out = append(out, ReportIndex{ID: x.ID, Field: x.Field, Name: x.Name, Params: x.Params})
+	}
+	return out
+}
+
 func reportCollection(c *milvus.Collection) ReportCollection {
 	out := ReportCollection{
 		Database: databaseOf(c.Database), Name: c.Schema.Name, ID: c.ID, Shards: c.Shards, ConsistencyLevel: c.ConsistencyLevel,

@@ -1,6 +1,7 @@
 package describe
 
 import (
+	"cmp"
 	"context"
 	"slices"
 
@@ -10,12 +11,6 @@ import (
 	"github.com/snapexport/snapexport/format/snapfile"
 	"github.com/snapexport/snapexport/milvus"
 	"github.com/snapexport/snapexport/objstore"
-)
-
-// Bounds of what is read into memory at once.
-const (
-	maxMetadataBytes = 64 << 20 // one metadata JSON: a million segments have less
-	maxManifestBytes = 64 << 20 // one segment's manifest: 200,000 files
 )
 
 // loadFile resolves a metadata JSON.
@@ -41,7 +36,7 @@ func loadFile(ctx context.Context, src Source, opts Options) (*Snapshot, error) 
 
 // readMetadata reads and decodes one metadata JSON.
 func readMetadata(ctx context.Context, store objstore.Store, key string) (*snapfile.Metadata, error) {
-	b, _, err := store.ReadAll(ctx, key, maxMetadataBytes)
+	b, _, err := store.ReadAll(ctx, key, snapfile.MaxMetadataBytes)
 	if err != nil {
 		return nil, err
 	}
@@ -59,14 +54,11 @@ func loadMetadata(ctx context.Context, src Source, meta *snapfile.Metadata, r *R
 		Source: src.String(), Kind: KindSnapshot,
 		Name: meta.Info.Name, ID: meta.Info.ID, Description: meta.Info.Description, CreateTS: meta.Info.CreateTS,
 		Collection: meta.Collection, Location: loc, Root: r.own.prefix,
-		FormatVersion: meta.FormatVersion, Layout: layoutOf(meta.Layout), Indexes: indexesOf(meta.Indexes),
+		FormatVersion: meta.FormatVersion, Layout: meta.Layout, Indexes: meta.Indexes,
 		paths: r,
 	}
 	if snap.Collection.Database == "" {
 		snap.Collection.Database = "default"
-	}
-	if err := checkList(meta); err != nil {
-		return nil, fault.Place(err, uri)
 	}
 	store, err := opts.Opener.Open(ctx, loc.Bucket)
 	if err != nil {
@@ -75,38 +67,11 @@ func loadMetadata(ctx context.Context, src Source, meta *snapfile.Metadata, r *R
 	if snap.Segments, err = readManifests(ctx, store, meta, r, opts); err != nil {
 		return nil, fault.Place(err, uri)
 	}
-	if err := joinManifests(snap, meta); err != nil {
+	if err := snapfile.Assemble(meta, snap.Segments); err != nil {
 		return nil, fault.Place(err, uri)
 	}
+	slices.SortFunc(snap.Segments, func(a, b milvus.Segment) int { return cmp.Compare(a.ID, b.ID) })
 	return snap, snap.finish(uri)
-}
-
-// layoutOf reads a missing layout as Referenced.
-func layoutOf(l snapfile.Layout) Layout {
-	if Layout(l) == LayoutSelfContained {
-		return LayoutSelfContained
-	}
-	return LayoutReferenced
-}
-
-func indexesOf(in []snapfile.Index) []Index {
-	out := make([]Index, len(in))
-	for i, x := range in {
-		out[i] = Index{ID: x.ID, Field: x.Field, Name: x.Name, TypeParams: x.TypeParams, Params: x.Params, UserParams: x.UserParams, Automatic: x.Automatic}
-	}
-	return out
-}
-
-// checkList refuses a manifest that is listed twice: its rows would count twice.
-func checkList(meta *snapfile.Metadata) error {
-	seen := make(map[string]bool, len(meta.ManifestList))
-	for _, path := range meta.ManifestList {
-		if seen[path] {
-			return fault.Corrupt("read snapshot", "manifest_list names %q twice", redact(path))
-		}
-		seen[path] = true
-	}
-	return nil
 }
 
 // readManifests reads every segment's manifest, a few at a time, and resolves its files as soon as it is decoded.
@@ -149,7 +114,7 @@ func readManifests(ctx context.Context, store objstore.Store, meta *snapfile.Met
 }
 
 func readManifest(ctx context.Context, store objstore.Store, key string, meta *snapfile.Metadata, r *Resolver) (*milvus.Segment, error) {
-	b, _, err := store.ReadAll(ctx, key, maxManifestBytes)
+	b, _, err := store.ReadAll(ctx, key, snapfile.MaxManifestBytes)
 	if err != nil {
 		return nil, err
 	}
@@ -157,58 +122,8 @@ func readManifest(ctx context.Context, store objstore.Store, key string, meta *s
 	if err != nil {
 		return nil, err
 	}
-	seg.Collection = meta.Collection.ID
 	if path, ok := meta.Manifests[seg.ID]; ok {
-		seg.ManifestPath = path
+		seg.ManifestPath = path // Assemble does so too, but later than it must be checked
 	}
 	return seg, r.resolveSegment(seg)
-}
-
-// joinManifests sorts the segments by id and checks that they are those that the metadata lists.
-func joinManifests(snap *Snapshot, meta *snapfile.Metadata) error {
-	slices.SortFunc(snap.Segments, func(a, b milvus.Segment) int { return compare(a.ID, b.ID) })
-	for i := 1; i < len(snap.Segments); i++ {
-		if id := snap.Segments[i].ID; id == snap.Segments[i-1].ID {
-			return fault.Corrupt("read snapshot", "two manifests hold segment %d", id)
-		}
-	}
-	for id := range meta.Manifests {
-		if _, ok := snap.Segment(id); !ok {
-			return fault.Corrupt("read snapshot", "storagev2_manifest_list names segment %d, which the snapshot does not have", id)
-		}
-	}
-	return checkIDs(snap, meta.SegmentIDs)
-}
-
-// checkIDs compares segment_ids, where there are any, with the manifests' ids.
-func checkIDs(snap *Snapshot, listed []milvus.SegmentID) error {
-	if len(listed) == 0 {
-		return nil
-	}
-	seen := make(map[milvus.SegmentID]bool, len(listed))
-	for _, id := range listed {
-		if seen[id] {
-			return fault.Corrupt("read snapshot", "segment_ids names segment %d twice", id)
-		}
-		seen[id] = true
-		if _, ok := snap.Segment(id); !ok {
-			return fault.Corrupt("read snapshot", "segment_ids names segment %d, which has no manifest", id)
-		}
-	}
-	for i := range snap.Segments {
-		if id := snap.Segments[i].ID; !seen[id] {
-			return fault.Corrupt("read snapshot", "the manifest of segment %d is not among segment_ids", id)
-		}
-	}
-	return nil
-}
-
-func compare[T ~int64](a, b T) int {
-	switch {
-	case a < b:
-		return -1
-	case a > b:
-		return 1
-	}
-	return 0
 }

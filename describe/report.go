@@ -3,6 +3,7 @@ package describe
 import (
 	"time"
 
+	"github.com/snapexport/snapexport/format/snapfile"
 	"github.com/snapexport/snapexport/milvus"
 )
 
@@ -13,13 +14,13 @@ type Report struct {
 	Snapshot        ReportSnapshot        `json:"snapshot"`
 	Collection      ReportCollection      `json:"collection"`
 	Location        ReportLocation        `json:"location"`
-	FormatVersion   int                   `json:"format_version"`
-	Layout          string                `json:"layout"`
+	FormatVersion   int                   `json:"format_version,omitempty"`
+	Layout          string                `json:"layout,omitempty"`
 	StorageVersions []int64               `json:"storage_versions"` // ascending
 	Totals          Totals                `json:"totals"`
 	ByKind          map[FileKind]KindSize `json:"by_kind"`
 	Partitions      []ReportPartition     `json:"partitions"` // by id; id -1 holds deletes of all partitions
-	Indexes         []Index               `json:"indexes,omitempty"`
+	Indexes         []ReportIndex         `json:"indexes,omitempty"`
 	Segments        []ReportSegment       `json:"segments,omitempty"`
 	Growing         []milvus.SegmentID    `json:"growing,omitempty"`
 	Estimate        Estimate              `json:"estimate"`
@@ -104,11 +105,11 @@ func Describe(s *Snapshot, segments bool) *Report {
 		Source: s.Source, Kind: s.Kind,
 		Snapshot:   ReportSnapshot{Name: s.Name, ID: s.ID, Description: s.Description, CreateTS: s.CreateTS},
 		Collection: reportCollection(&s.Collection),
-		Location:   ReportLocation(s.Location), FormatVersion: s.FormatVersion, Layout: s.Layout.String(),
+		Location:   ReportLocation(s.Location), FormatVersion: s.FormatVersion, Layout: layoutName(s),
 		StorageVersions: storageVersions(s),
 		ByKind:          map[FileKind]KindSize{FileInsert: {}, FileDelete: {}, FileStats: {}, FileIndex: {}},
 		Partitions:      make([]ReportPartition, 0, len(s.Collection.Partitions)),
-		Indexes:         s.Indexes, Growing: s.Growing,
+		Indexes:         reportIndexes(s.Indexes), Growing: s.Growing,
 		Estimate: s.Estimate(nil),
 		Warnings: append([]Warning{}, s.Warnings...),
 	}
@@ -164,6 +165,17 @@ func (r *Report) partition(id milvus.PartitionID) *ReportPartition {
 	}
 	r.Partitions = append(r.Partitions, ReportPartition{ID: id})
 	return &r.Partitions[len(r.Partitions)-1]
+}
+
+// layoutName returns "referenced" or "self-contained"; other kinds of sources have no layout.
+func layoutName(s *Snapshot) string {
+	switch {
+	case s.Kind != KindSnapshot:
+		return ""
+	case s.Layout == snapfile.LayoutSelfContained:
+		return "self-contained"
+	}
+	return "referenced"
 }
 
 func levelName(l milvus.SegmentLevel) string {

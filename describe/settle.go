@@ -22,11 +22,11 @@ func (r *Resolver) settleFile(bucket, key string, meta *snapfile.Metadata) (Loca
 		return Location{}, fault.UnsafePath("find the root", "the file is not at {root}/snapshots/{collection}/metadata/{id}.json").
 			WithHint("keep the file in its tree: its paths are relative to where it lies")
 	}
-	if at.collection != meta.Info.CollectionID || at.snapshot != meta.Info.ID {
+	if at.collection != meta.Info.Collection || at.snapshot != meta.Info.ID {
 		return Location{}, fault.Corrupt("find the root", "the file's name says collection %d, snapshot %d; its content says %d, %d",
-			at.collection, at.snapshot, meta.Info.CollectionID, meta.Info.ID)
+			at.collection, at.snapshot, meta.Info.Collection, meta.Info.ID)
 	}
-	bundle := Layout(meta.Layout) == LayoutSelfContained
+	bundle := meta.Layout == snapfile.LayoutSelfContained
 	recorded, err := r.recordedRoot(meta, bundle)
 	if err != nil {
 		return Location{}, err
@@ -96,8 +96,8 @@ func (r *Resolver) recordedRoot(meta *snapfile.Metadata, bundle bool) (recordedP
 	if len(meta.ManifestList) > 0 {
 		path = meta.ManifestList[0]
 	}
-	if bundle && meta.Info.S3Location != "" {
-		path = meta.Info.S3Location
+	if bundle && meta.Info.Location != "" {
+		path = meta.Info.Location
 	}
 	if path == "" {
 		return recordedPlace{unknown: true}, nil

@@ -1,6 +1,9 @@
 package describe
 
-import "github.com/snapexport/snapexport/milvus"
+import (
+	"github.com/snapexport/snapexport/format/snapfile"
+	"github.com/snapexport/snapexport/milvus"
+)
 
 // Kind says what a snapshot was read from.
 type Kind string
@@ -12,22 +15,8 @@ const (
 	KindBackup   Kind = "backup"   // a directory written by milvus-backup
 )
 
-// Layout says where a snapshot's data files are (docs/format/snapshot.md 2).
-type Layout int32
-
-// The layouts.
-const (
-	LayoutReferenced    Layout = 1 // in the cluster's own tree
-	LayoutSelfContained Layout = 2 // below the snapshot's own directory
-)
-
-// String returns "referenced" or "self-contained".
-func (l Layout) String() string {
-	if l == LayoutSelfContained {
-		return "self-contained"
-	}
-	return "referenced"
-}
+// Layout says where a snapshot's data files are.
+type Layout = snapfile.Layout
 
 // Location is where a source's metadata was found.
 type Location struct {
@@ -60,7 +49,7 @@ type Snapshot struct {
 	// checked. ManifestPath is as recorded; ask [Snapshot.Manifest].
 	Segments []milvus.Segment
 
-	Indexes []Index
+	Indexes []milvus.Index
 
 	// Growing are segments whose rows are not, or not all, in files (etcd only).
 	Growing []milvus.SegmentID
@@ -96,15 +85,4 @@ type Warning struct {
 	Kind    string           `json:"kind"`
 	Segment milvus.SegmentID `json:"segment,omitempty"`
 	Message string           `json:"message"`
-}
-
-// Index is an index of the collection as its metadata declares it.
-type Index struct {
-	ID         milvus.IndexID    `json:"id"`
-	Field      milvus.FieldID    `json:"field"`
-	Name       string            `json:"name"`
-	TypeParams []milvus.KeyValue `json:"type_params,omitempty"`
-	Params     []milvus.KeyValue `json:"params,omitempty"`
-	UserParams []milvus.KeyValue `json:"user_params,omitempty"`
-	Automatic  bool              `json:"automatic,omitempty"`
 }

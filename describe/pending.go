@@ -1,0 +1,15 @@
+package describe
+
+import (
+	"context"
+
+	"github.com/snapexport/snapexport/fault"
+)
+
+func loadBackup(_ context.Context, src Source, _ Options) (*Snapshot, error) {
+	return nil, fault.Unsupported("resolve", "backup: sources").On(src.text)
+}
+
+func loadCluster(_ context.Context, src Source, _ Options) (*Snapshot, error) {
+	return nil, fault.Unsupported("resolve", "etcd sources").On(src.text)
+}
