@@ -1,0 +1,399 @@
+package pages
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
+	"github.com/apache/arrow-go/v18/arrow/bitutil"
+	"github.com/apache/arrow-go/v18/arrow/memory"
+
+	"github.com/snapexport/snapexport/fault"
+)
+
+// Cursor reads one column from front to back. It is used by one goroutine; there is nothing to close.
+type Cursor struct {
+	file   *File
+	col    *Column
+	index  int
+	dtype  arrow.DataType
+	groups []int // row groups still to be read
+
+	group int
+	chunk *chunkReader // nil between row groups
+	page  *page
+	rows  int64 // of the row group, returned so far
+	open  *openRow
+	src   source
+	err   error
+}
+
+// Cursor returns a cursor over all row groups of the column, or over the named ones only. ErrUnsupported if the column's
+// shape, codec or type is not read.
+func (f *File) Cursor(col int, groups ...int) (*Cursor, error) {
+	if col < 0 || col >= len(f.columns) {
+		return nil, fault.Missing(op, "column %d of %d", col, len(f.columns))
+	}
+	c := &Cursor{file: f, col: &f.columns[col], index: col, groups: groups, src: f.src.fork()}
+	if groups == nil {
+		for g := range f.groups {
+			c.groups = append(c.groups, g)
+		}
+	}
+	if c.col.odd != "" {
+		return nil, unsupported(fault.NoOffset, "column %q: %s", c.col.Name, c.col.odd)
+	}
+	for _, g := range c.groups {
+		if g < 0 || g >= len(f.groups) {
+			return nil, fault.Missing(op, "row group %d of %d", g, len(f.groups))
+		}
+		if ch := &f.groups[g].Chunks[col]; !readable(ch.codec) {
+			return nil, unsupported(ch.start, "codec %v (%s)", ch.codec, c.col.in(g))
+		}
+	}
+	c.dtype = c.col.arrowType()
+	return c, nil
+}
+
+// Type returns the type of the arrays that Next returns: bool, int32, int64, float32, float64, binary,
+// fixed_size_binary[TypeLength], or for a List column list<element: ...> of those.
+func (c *Cursor) Type() arrow.DataType { return c.dtype }
+
+// Stats returns the recorded bounds of each row group that the cursor has still to read or is reading.
+func (c *Cursor) Stats() []Stats {
+	groups := c.groups
+	if c.chunk != nil {
+		groups = append([]int{c.group}, groups...)
+	}
+	out := make([]Stats, len(groups))
+	for i, g := range groups {
+		out[i] = c.file.groups[g].Chunks[c.index].Stats
+	}
+	return out
+}
+
+func (c *Column) arrowType() arrow.DataType {
+	var t arrow.DataType
+	switch c.Physical {
+	case Boolean:
+		t = arrow.FixedWidthTypes.Boolean
+	case Int32:
+		t = arrow.PrimitiveTypes.Int32
+	case Int64:
+		t = arrow.PrimitiveTypes.Int64
+	case Float:
+		t = arrow.PrimitiveTypes.Float32
+	case Double:
+		t = arrow.PrimitiveTypes.Float64
+	case ByteArray:
+		t = arrow.BinaryTypes.Binary
+	case FixedLenByteArray:
+		t = &arrow.FixedSizeBinaryType{ByteWidth: c.TypeLength}
+	}
+	if c.List {
+		return arrow.ListOfField(arrow.Field{Name: "element", Type: t, Nullable: c.ElementOptional})
+	}
+	return t
+}
+
+// Next returns the next rows: those of one page, or of a part of it where they had to be built and would be large. Rows of
+// one array come from one row group. The array has offset 0, at least one row, and may alias the page; Release is not
+// needed. io.EOF comes after the last row, when all counts have been found to agree. After an error the cursor is dead.
+func (c *Cursor) Next() (out arrow.Array, err error) {
+	if c.err != nil {
+		return nil, c.err
+	}
+	defer func() {
+		if r := recover(); r != nil { // a decoder met bytes that it did not foresee; nothing was shared with it
+			out, err = nil, corrupt(c.offset(), "decoding failed: %v", r)
+		}
+		if err != nil {
+			c.err = c.explain(err)
+			err = c.err
+		}
+	}()
+	for {
+		if c.chunk == nil {
+			if len(c.groups) == 0 {
+				return nil, io.EOF
+			}
+			c.start()
+		}
+		if c.page == nil || c.page.left() == 0 {
+			more, err := c.turn()
+			if err != nil {
+				return nil, err
+			}
+			if !more {
+				if out, err = c.endGroup(); out != nil || err != nil {
+					return out, err
+				}
+				continue
+			}
+		}
+		if out, err = c.rowsOfPage(); err != nil {
+			return nil, located(err, c.offset())
+		}
+		if out == nil { // a row goes on in the next page
+			continue
+		}
+		return out, c.count(out.Len())
+	}
+}
+
+func (c *Cursor) start() {
+	c.group, c.groups = c.groups[0], c.groups[1:]
+	ch := &c.file.groups[c.group].Chunks[c.index]
+	c.chunk = &chunkReader{src: c.src, col: c.col, limits: c.file.limits, chunk: ch, off: ch.start, left: ch.Values, dictSize: -1}
+	c.page, c.rows = nil, 0
+}
+
+// turn goes to the next page; false at the end of the chunk.
+func (c *Cursor) turn() (bool, error) {
+	if c.page != nil {
+		if err := c.page.finish(); err != nil {
+			return false, located(err, c.offset())
+		}
+	}
+	var err error
+	c.page, err = c.chunk.next()
+	return c.page != nil, err
+}
+
+// endGroup returns the last row of a list column that was held back, then checks the row group.
+func (c *Cursor) endGroup() (arrow.Array, error) {
+	if c.open != nil {
+		out := c.closeRow()
+		return out, c.count(1)
+	}
+	want := c.file.groups[c.group].Rows
+	if c.rows != want {
+		return nil, corrupt(c.chunk.chunk.end, "%d rows were found, %d are declared", c.rows, want)
+	}
+	c.chunk = nil
+	return nil, nil
+}
+
+func (c *Cursor) count(rows int) error {
+	c.rows += int64(rows)
+	if want := c.file.groups[c.group].Rows; c.rows > want {
+		return corrupt(c.offset(), "more than the declared %d rows were found", want)
+	}
+	return nil
+}
+
+// offset returns where the cursor is in the file.
+func (c *Cursor) offset() int64 {
+	if c.chunk == nil {
+		return fault.NoOffset
+	}
+	return c.chunk.off
+}
+
+// located gives a decoder's plain error its class and offset.
+func located(err error, off int64) error {
+	var e *fault.Error
+	if errors.As(err, &e) {
+		if e.Offset <= 0 {
+			e.Offset = off
+		}
+		return err
+	}
+	return corrupt(off, "%v", err)
+}
+
+// explain adds column and row group.
+func (c *Cursor) explain(err error) error {
+	var e *fault.Error
+	if errors.As(err, &e) && c.chunk != nil {
+		e.Detail += " (" + c.col.in(c.group) + ")"
+	}
+	return err
+}
+
+// rowsOfPage takes rows of the current page, which has some left.
+func (c *Cursor) rowsOfPage() (arrow.Array, error) {
+	switch {
+	case c.col.List:
+		return c.lists()
+	case c.col.Physical == Boolean:
+		return c.booleans()
+	case c.col.Physical == ByteArray:
+		return c.byteArrays()
+	default:
+		return c.fixedValues()
+	}
+}
+
+// validity returns the bitmap of n values from p.pos (nil if all are valid) and how many are valid.
+func (p *page) validity(n int) ([]byte, int) {
+	if p.valid == nil {
+		return nil, n
+	}
+	set := bitutil.CountSetBits(p.valid, p.pos, n)
+	if set == n {
+		return nil, n
+	}
+	if p.pos%8 == 0 {
+		return p.valid[p.pos/8 : (p.pos+n+7)/8], set
+	}
+	out := make([]byte, (n+7)/8)
+	bitutil.CopyBitmap(p.valid, p.pos, n, out, 0)
+	return out, set
+}
+
+func (c *Cursor) make(n int, nulls int, valid []byte, buffers ...[]byte) arrow.Array {
+	return newArray(c.dtype, n, nulls, valid, buffers...)
+}
+
+func newArray(t arrow.DataType, n, nulls int, valid []byte, buffers ...[]byte) arrow.Array {
+	bufs := make([]*memory.Buffer, 1, 3)
+	if valid != nil {
+		bufs[0] = memory.NewBufferBytes(valid)
+	}
+	for _, b := range buffers {
+		bufs = append(bufs, memory.NewBufferBytes(b))
+	}
+	return array.MakeFromData(array.NewData(t, n, bufs, nil, nulls, 0))
+}
+
+func (c *Cursor) fixedValues() (arrow.Array, error) {
+	p, width := c.page, c.col.width()
+	n := p.left()
+	if _, plain := p.fixed.(*plainFixed); !plain || p.valid != nil {
+		n = min(n, batchRows(width))
+	}
+	valid, set := p.validity(n)
+	values, err := p.fixed.take(set)
+	if err != nil {
+		return nil, err
+	}
+	p.pos += n
+	if set < n {
+		values = spread(values, width, valid, n)
+	}
+	return c.make(n, n-set, valid, values), nil
+}
+
+// spread puts values where valid has a bit, zeros elsewhere.
+func spread(values []byte, width int, valid []byte, n int) []byte {
+	out := make([]byte, n*width)
+	for i := 0; i < n; {
+		if valid[i/8]>>(i%8)&1 == 0 {
+			i++
+			continue
+		}
+		end := i + 1
+		for end < n && valid[end/8]>>(end%8)&1 != 0 {
+			if end%8 == 0 && valid[end/8] == 0xff && end+8 <= n {
+				end += 8
+			} else {
+				end++
+			}
+		}
+		copied := copy(out[i*width:end*width], values)
+		values = values[copied:]
+		i = end
+	}
+	return out
+}
+
+func (c *Cursor) booleans() (arrow.Array, error) {
+	p := c.page
+	n := min(p.left(), maxBatchRows)
+	valid, set := p.validity(n)
+	out := make([]byte, (n+7)/8)
+	if set == n {
+		bitutil.CopyBitmap(p.bools, p.bool, n, out, 0)
+	} else {
+		k := p.bool
+		for i := range n {
+			if bitutil.BitIsSet(valid, i) {
+				bitutil.SetBitTo(out, i, bitutil.BitIsSet(p.bools, k))
+				k++
+			}
+		}
+	}
+	p.bool += set
+	p.pos += n
+	return c.make(n, n-set, valid, out), nil
+}
+
+func (c *Cursor) byteArrays() (arrow.Array, error) {
+	if plain, ok := c.page.bytes.(*plainBytes); ok {
+		return c.plainByteArrays(plain)
+	}
+	p := c.page
+	most := min(p.left(), maxBatchRows)
+	offsets := make([]int32, 1, min(most, 1<<16)+1)
+	var data []byte
+	n := 0
+	for n < most && len(data) < maxBatchBytes {
+		if p.valid == nil || bitutil.BitIsSet(p.valid, p.pos+n) {
+			v, err := p.bytes.next()
+			if err != nil {
+				return nil, err
+			}
+			data = append(data, v...)
+		}
+		n++
+		offsets = append(offsets, int32(len(data)))
+	}
+	valid, set := p.validity(n)
+	p.pos += n
+	return c.make(n, n-set, valid, arrow.Int32Traits.CastToBytes(offsets), data), nil
+}
+
+// plainByteArrays drops the length prefixes, in place where the page is ours.
+func (c *Cursor) plainByteArrays(plain *plainBytes) (arrow.Array, error) {
+	p := c.page
+	n := min(p.left(), maxBatchRows)
+	valid, set := p.validity(n)
+	offsets := make([]int32, n+1)
+	used, err := plainOffsets(offsets, plain.body, valid)
+	if err != nil {
+		return nil, err
+	}
+	total := int(offsets[n])
+	body, out := plain.body[:used], plain.body[:total:total]
+	if !p.owned {
+		out = make([]byte, total)
+	}
+	at := 0
+	for i, from := range offsets[:n] {
+		if valid != nil && valid[i/8]>>(i%8)&1 == 0 {
+			continue
+		}
+		size := int(offsets[i+1] - from)
+		at += 4
+		copy(out[from:], body[at:at+size])
+		at += size
+	}
+	plain.body = plain.body[used:]
+	p.pos += n
+	return c.make(n, n-set, valid, arrow.Int32Traits.CastToBytes(offsets), out), nil
+}
+
+// plainOffsets fills Arrow offsets from the length prefixes in body and returns the bytes used.
+func plainOffsets(offsets []int32, body []byte, valid []byte) (int, error) {
+	at, sum := 0, int32(0)
+	for i := range offsets[1:] {
+		if valid == nil || valid[i/8]>>(i%8)&1 != 0 {
+			if len(body)-at < 4 {
+				return 0, errValuesEnd
+			}
+			size := binary.LittleEndian.Uint32(body[at:])
+			at += 4
+			if uint64(size) > uint64(len(body)-at) {
+				return 0, fmt.Errorf("a value of %d bytes in the last %d of the page", size, len(body)-at)
+			}
+			at += int(size)
+			sum += int32(size)
+		}
+		offsets[i+1] = sum
+	}
+	return at, nil
+}

@@ -1,0 +1,53 @@
+package pages
+
+import (
+	"errors"
+	"io"
+)
+
+// source serves bytes of the file, from memory or read ahead. Buffers are never reused: what it returned stays valid.
+type source struct {
+	r     io.ReaderAt
+	mem   []byte // the whole file, if it is in memory
+	size  int64
+	ahead int
+
+	buf []byte
+	at  int64 // of buf
+}
+
+// fork returns a source with a buffer of its own.
+func (s *source) fork() source { return source{r: s.r, mem: s.mem, size: s.size, ahead: s.ahead} }
+
+// owned reports whether the caller may overwrite what view returned.
+func (s *source) owned() bool { return s.mem == nil }
+
+// view returns n bytes at off. end bounds the reading ahead; off+n <= end <= size holds.
+func (s *source) view(off int64, n int, end int64) ([]byte, error) {
+	if off < 0 || n < 0 || off+int64(n) > end || end > s.size {
+		return nil, corrupt(off, "%d bytes wanted at %d of %d", n, off, end)
+	}
+	if s.mem != nil {
+		return s.mem[off : off+int64(n) : off+int64(n)], nil
+	}
+	if i := off - s.at; i < 0 || i+int64(n) > int64(len(s.buf)) {
+		if err := s.fill(off, int(min(int64(max(n, s.ahead)), end-off))); err != nil {
+			return nil, err
+		}
+	}
+	i := off - s.at
+	return s.buf[i : i+int64(n) : i+int64(n)], nil
+}
+
+func (s *source) fill(off int64, n int) error {
+	b := make([]byte, n)
+	got, err := s.r.ReadAt(b, off)
+	if got < n {
+		if err == nil || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+			return corrupt(off, "the file ends after %d of %d bytes", got, n)
+		}
+		return err
+	}
+	s.buf, s.at = b, off
+	return nil
+}
