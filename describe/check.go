@@ -57,14 +57,14 @@ func Check(ctx context.Context, s *Snapshot, opts CheckOptions) (*Integrity, err
 	out := &Integrity{Files: len(files), Missing: []Finding{}, Mismatched: []Finding{}}
 	var mu sync.Mutex
 	done := 0
-	g, ctx := errgroup.WithContext(ctx)
+	g, each := errgroup.WithContext(ctx)
 	g.SetLimit(opts.workers())
 	for _, f := range files {
-		if ctx.Err() != nil {
+		if each.Err() != nil {
 			break
 		}
 		g.Go(func() error {
-			size, found, err := statFile(ctx, f.file, opts.Options)
+			size, found, err := statFile(each, f.file, opts.Options)
 			if err != nil {
 				return err
 			}

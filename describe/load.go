@@ -85,21 +85,21 @@ func readManifests(ctx context.Context, store objstore.Store, meta *snapfile.Met
 		files[i] = ref
 	}
 	segments := make([]milvus.Segment, len(files))
-	g, ctx := errgroup.WithContext(ctx)
+	g, each := errgroup.WithContext(ctx)
 	g.SetLimit(opts.workers())
 	for i, file := range files {
-		if ctx.Err() != nil {
+		if each.Err() != nil {
 			break
 		}
 		g.Go(func() error {
 			from := store
 			if file.Bucket != store.URI() {
 				var err error
-				if from, err = opts.Opener.Open(ctx, file.Bucket); err != nil {
+				if from, err = opts.Opener.Open(each, file.Bucket); err != nil {
 					return err
 				}
 			}
-			seg, err := readManifest(ctx, from, file.Key, meta, r)
+			seg, err := readManifest(each, from, file.Key, meta, r)
 			if err != nil {
 				return fault.Place(err, file.String())
 			}

@@ -40,22 +40,30 @@ func (r *Resolver) manifest(seg *milvus.Segment) (Manifest, error) {
 	return Manifest{Version: recorded.Version, Base: base}, err
 }
 
-// resolveSegment replaces the recorded paths of all of a segment's files.
+// resolveSegment replaces the recorded paths of all of a segment's files. What V3 lists of its rows and statistics are
+// placeholders, since its manifest has the truth (docs/format/snapshot.md 4): their paths are emptied.
 func (r *Resolver) resolveSegment(seg *milvus.Segment) error {
 	v3 := seg.StorageVersion == milvus.StorageV3
-	for _, logs := range [][]milvus.FieldBinlog{seg.Binlogs, seg.Deltalogs, seg.Statslogs, seg.BM25logs} {
-		if err := r.resolveLogs(logs, v3); err != nil {
+	for _, logs := range [][]milvus.FieldBinlog{seg.Binlogs, seg.Statslogs, seg.BM25logs} {
+		if v3 {
+			clearPaths(logs)
+		} else if err := r.resolveLogs(logs, false); err != nil {
 			return err
 		}
 	}
+	if err := r.resolveLogs(seg.Deltalogs, v3); err != nil {
+		return err
+	}
 	for i := range seg.Indexes {
-		if err := r.resolveFiles(seg.Indexes[i].Files, false); err != nil {
+		if err := r.resolveFiles(seg.Indexes[i].Files); err != nil {
 			return err
 		}
 	}
 	for _, stats := range [][]milvus.FieldStats{seg.TextIndexes, seg.JSONStats} {
 		for i := range stats {
-			if err := r.resolveFiles(stats[i].Files, v3); err != nil {
+			if v3 {
+				stats[i].Files = nil
+			} else if err := r.resolveFiles(stats[i].Files); err != nil {
 				return err
 			}
 		}
@@ -63,7 +71,15 @@ func (r *Resolver) resolveSegment(seg *milvus.Segment) error {
 	return r.resolveManifest(seg)
 }
 
-// resolveLogs leaves the empty paths of V3 placeholders empty.
+func clearPaths(logs []milvus.FieldBinlog) {
+	for i := range logs {
+		for j := range logs[i].Binlogs {
+			logs[i].Binlogs[j].File = milvus.FileRef{}
+		}
+	}
+}
+
+// resolveLogs replaces the paths of logs. Deletes of V3 may be placeholders too: those have none.
 func (r *Resolver) resolveLogs(logs []milvus.FieldBinlog, placeholders bool) error {
 	for i := range logs {
 		for j := range logs[i].Binlogs {
@@ -81,12 +97,8 @@ func (r *Resolver) resolveLogs(logs []milvus.FieldBinlog, placeholders bool) err
 	return nil
 }
 
-// resolveFiles leaves V3's placeholders, base names without a directory, as they are: what they stand for is in the manifest.
-func (r *Resolver) resolveFiles(files []milvus.FileRef, placeholders bool) error {
+func (r *Resolver) resolveFiles(files []milvus.FileRef) error {
 	for i := range files {
-		if placeholders && !strings.Contains(files[i].Key, "/") {
-			continue
-		}
 		file, err := r.Resolve(files[i].Key)
 		if err != nil {
 			return err

@@ -46,7 +46,7 @@ type Snapshot struct {
 	Layout        Layout
 
 	// Segments are sorted by id. Every FileRef is resolved: Bucket is a store's URI, Key a key in it, and the path was
-	// checked. ManifestPath is as recorded; ask [Snapshot.Manifest].
+	// checked; V3's placeholders have empty ones. ManifestPath is as recorded: ask [Snapshot.Manifest].
 	Segments []milvus.Segment
 
 	Indexes []milvus.Index
