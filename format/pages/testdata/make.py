@@ -111,3 +111,13 @@ for name, opts in {
 }.items():
     pq.write_table(table, os.path.join(here, name + ".parquet"), store_schema=False, **opts)
 pq.write_table(table.slice(0, 0), os.path.join(here, "no-rows.parquet"), store_schema=False)
+
+# Files of one or two columns: seeds of the fuzz targets, which are slow on the others.
+os.makedirs(os.path.join(here, "small"), exist_ok=True)
+for cols in ("bool_n", "i32_n", "i64", "str_n", "fsb_n", "l_fsb_n", "l_i64_nn"):
+    for name, opts in {"dict": dict(compression="none"), "plain": dict(use_dictionary=False, compression="none"),
+                       "v2": dict(compression="zstd", data_page_version="2.0"),
+                       "delta": dict(use_dictionary=False, compression="none", column_encoding={k: v for k, v in delta.items() if k == cols})}.items():
+        if name == "delta" and cols not in delta:
+            continue
+        pq.write_table(table.select([cols]).slice(30, 50), os.path.join(here, "small", f"{cols}-{name}.parquet"), store_schema=False, **opts)
