@@ -10,7 +10,8 @@ TOOLS   := $(CURDIR)/.tools
 STAMPS  := $(TOOLS)/stamps
 STEP    := ./scripts/step
 PYTHON  ?= python3
-VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+VERSION ?= $(shell git describe --tags --dirty 2>/dev/null || echo 0.1.0-dev)
+COMMIT  ?= $(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)
 FUZZTIME ?= 20s
 BENCH    ?= .
 PKG      ?= ./...
@@ -84,7 +85,7 @@ $(STAMPS)/spark-%: internal/testkit/spark-%/pom.xml
 
 .PHONY: build
 build: ## bin/snapexport
-	@$(STEP) "build" env CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/snapexport ./cmd/snapexport
+	@$(STEP) "build" env CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)' -o bin/snapexport ./cmd/snapexport
 
 .PHONY: generate
 generate: ## what `go generate` makes (protobuf code)

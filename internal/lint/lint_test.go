@@ -224,7 +224,7 @@ func TestLibrariesArePure(t *testing.T) {
 	}
 	for _, e := range listed {
 		if !used[e] {
-			t.Errorf("layers.go lists %s in %s, which is not there", e.call, e.pkg)
+			t.Errorf("layers.go lists %s in %s (%s), which is not there", e.call, e.pkg, e.why)
 		}
 	}
 }

@@ -28,6 +28,11 @@ type S3 struct {
 	Region    string `json:"region"`
 }
 
+// Settings are what engines need to read what the server holds.
+func (v Versitygw) Settings() *S3 {
+	return &S3{Endpoint: v.Endpoint, AccessKey: v.AccessKey, SecretKey: v.SecretKey}
+}
+
 // Table is what an engine reads.
 type Table struct {
 	URI     string            // root of the Iceberg table (a path, file://, s3://, s3a://), or for Spark a name in a catalog

@@ -32,14 +32,14 @@ func writeTruth(t *testing.T, rows ...string) string {
 	return path
 }
 
-// sparkTable makes an Iceberg table with the rows of truth and a tag of the first of them, and returns its root.
-func sparkTable(t *testing.T, e *EngineSet) string {
+// sparkTable makes an Iceberg table with the rows of truth and a tag of the first of them, and returns its root. The name is
+// that of a new catalog in the session.
+func sparkTable(t *testing.T, e *EngineSet, name, warehouse string, s3 *S3) string {
 	t.Helper()
-	warehouse := t.TempDir()
 	conf := map[string]string{
-		"spark.sql.catalog.w":           "org.apache.iceberg.spark.SparkCatalog",
-		"spark.sql.catalog.w.type":      "hadoop",
-		"spark.sql.catalog.w.warehouse": "file://" + warehouse,
+		"spark.sql.catalog." + name:                "org.apache.iceberg.spark.SparkCatalog",
+		"spark.sql.catalog." + name + ".type":      "hadoop",
+		"spark.sql.catalog." + name + ".warehouse": warehouse,
 	}
 	for _, sql := range []string{
 		"CREATE TABLE w.db.t (id bigint, name string, f float, d double, vec array<float>, sparse map<bigint, float>, bin binary, ts timestamp, _meta string, st array<struct<a: int, b: string>>) USING iceberg",
@@ -50,49 +50,79 @@ func sparkTable(t *testing.T, e *EngineSet) string {
 			timestamp_micros(253402300800000000), '{}', cast(array() AS array<struct<a: int, b: string>>) FROM range(2)`,
 		"INSERT INTO w.db.t VALUES (3, NULL, NULL, double('1.0'), NULL, NULL, NULL, NULL, NULL, cast(array() AS array<struct<a: int, b: string>>))",
 	} {
-		e.Query(t, Spark, Table{Conf: conf}, sql)
+		e.Query(t, Spark, Table{Conf: conf, S3: s3}, strings.Replace(sql, " w.db.t", " "+name+".db.t", 1))
 	}
-	return filepath.Join(warehouse, "db", "t")
+	return warehouse + "/db/t"
 }
 
 func TestEveryEngineReadsTheSameRows(t *testing.T) {
 	e := Engines(t)
-	root := sparkTable(t, e)
-	all, first := writeTruth(t, truth...), writeTruth(t, truth[0])
-	for _, engine := range AllEngines {
-		t.Run(engine, func(t *testing.T) {
-			table := Table{URI: "file://" + root, Data: engine == PyArrow}
-			e.Compare(t, engine, table, all)
-			wrong := e.Diff(t, engine, table, writeTruth(t, append(truth[:3:3], strings.Replace(truth[3], "1.0", "1.5", 1))...))
-			if wrong.Equal != 3 || len(wrong.Problems) != 1 || !strings.HasPrefix(wrong.Problems[0], "differs in d: want 1.5, got 1.0") {
-				t.Errorf("one wrong value gives %+v", wrong)
-			}
-			if fewer := e.Diff(t, engine, table, first); fewer.Equal != 1 || fewer.Rows != 4 || len(fewer.Problems) == 0 {
-				t.Errorf("missing rows give %+v", fewer)
-			}
-			out := filepath.Join(t.TempDir(), "rows.jsonl")
-			if n := e.Rows(t, engine, table, out); n != 4 {
-				t.Errorf("%d rows written", n)
-			}
-			checkLine(t, out)
-			table.Ignore = []string{"sparse"}
-			e.Compare(t, engine, table, all)
-			table.Columns, table.Ignore = []string{"id", "_meta"}, nil
-			e.Compare(t, engine, table, writeTruth(t, `{"id":9007199254740993,"$meta":"{\"k\": 1}"}`, `{"id":2,"$meta":"{}"}`, `{"id":2,"$meta":"{}"}`, `{"id":3,"$meta":null}`))
-			if engine != PyArrow {
-				e.Compare(t, engine, Table{URI: root, Ref: "first"}, first)
-				e.Compare(t, engine, Table{URI: root, Data: true}, all)
-			}
-			if msg := e.Refusal(t, engine, Table{URI: root + "-none", Data: engine == PyArrow}); msg == "" {
-				t.Error("no error for a table that is not there")
-			}
-		})
-	}
-	for _, engine := range []string{DuckDB, Spark} {
-		got := e.Query(t, engine, Table{URI: root}, "SELECT count(*) AS n, max(id) AS m FROM t")
-		if len(got.Rows) != 1 || got.Rows[0][0] != json.Number("4") || got.Rows[0][1] != json.Number("9007199254740993") {
-			t.Errorf("%s: %+v", engine, got)
+	gateway := StartVersitygw(t)
+	gateway.MakeBucket(t, "lake")
+	for _, place := range []struct {
+		name, warehouse string
+		s3              *S3
+	}{
+		{"local", "file://" + t.TempDir(), nil},
+		{"s3", "s3a://lake/warehouse", gateway.Settings()},
+	} {
+		root := sparkTable(t, e, place.name, place.warehouse, place.s3)
+		for _, engine := range AllEngines {
+			t.Run(place.name+"/"+engine, func(t *testing.T) { checkEngine(t, e, engine, root, place.s3) })
 		}
+	}
+}
+
+// checkEngine reads the table of sparkTable with one engine in all ways there are.
+func checkEngine(t *testing.T, e *EngineSet, engine, root string, s3 *S3) {
+	all, first := writeTruth(t, truth...), writeTruth(t, truth[0])
+	table := Table{URI: root, S3: s3, Data: engine == PyArrow}
+	e.Compare(t, engine, table, all)
+
+	wrong := e.Diff(t, engine, table, writeTruth(t, append(truth[:3:3], strings.Replace(truth[3], "1.0", "1.5", 1))...))
+	if wrong.Equal != 3 || len(wrong.Problems) != 1 || !strings.HasPrefix(wrong.Problems[0], "differs in d: want 1.5, got 1.0") {
+		t.Errorf("one wrong value gives %+v", wrong)
+	}
+	if fewer := e.Diff(t, engine, table, first); fewer.Equal != 1 || fewer.Rows != 4 || len(fewer.Problems) == 0 {
+		t.Errorf("missing rows give %+v", fewer)
+	}
+
+	out := filepath.Join(t.TempDir(), "rows.jsonl")
+	if n := e.Rows(t, engine, table, out); n != 4 {
+		t.Errorf("%d rows written", n)
+	}
+	checkLine(t, out)
+
+	part := table
+	part.Ignore = []string{"sparse"}
+	e.Compare(t, engine, part, all)
+	part.Columns, part.Ignore = []string{"id", "_meta"}, nil
+	keys := []string{`{"id":9007199254740993,"$meta":"{\"k\":1}"}`, `{"id":2,"$meta":"{}"}`, `{"id":2,"$meta":"{}"}`, `{"id":3,"$meta":null}`}
+	if spaced := e.Diff(t, engine, part, writeTruth(t, keys...)); spaced.Equal != 3 {
+		t.Errorf("JSON text without its space gives %+v", spaced)
+	}
+	part.JSON = []string{"$meta"}
+	e.Compare(t, engine, part, writeTruth(t, keys...))
+
+	nowhere := table
+	nowhere.URI += "-none"
+	if msg := e.Refusal(t, engine, nowhere); msg == "" {
+		t.Error("no error for a table that is not there")
+	}
+	if engine == PyArrow {
+		return
+	}
+	table.Ref = "first"
+	e.Compare(t, engine, table, first)
+	table.Ref, table.Data = "", true
+	e.Compare(t, engine, table, all)
+	if engine == PyIceberg {
+		return
+	}
+	table.Data = false
+	got := e.Query(t, engine, table, "SELECT count(*) AS n, max(id) AS m FROM t")
+	if len(got.Rows) != 1 || got.Rows[0][0] != json.Number("4") || got.Rows[0][1] != json.Number("9007199254740993") {
+		t.Errorf("%+v", got)
 	}
 }
 
