@@ -64,9 +64,7 @@ func openRoot(uri string, maps map[string]place) (place, error) {
 
 // choose finds the one snapshot that src names.
 func choose(src Source, all []found, bucket string) (found, error) {
-	ofCollection := selectCollections(src.Collection, all, func(f found) (string, string, milvus.CollectionID) {
-		return f.meta.Collection.Database, f.meta.Collection.Schema.Name, f.meta.Collection.ID
-	})
+	ofCollection := selectCollections(src.Collection, all, foundCollection)
 	var hits []found
 	for _, f := range ofCollection {
 		if src.Snapshot == latest || f.meta.Info.Name == src.Snapshot || strconv.FormatInt(int64(f.meta.Info.ID), 10) == src.Snapshot {
@@ -91,6 +89,10 @@ func choose(src Source, all []found, bucket string) (found, error) {
 			WithHint("name the metadata file")
 	}
 	return hits[0], nil
+}
+
+func foundCollection(f found) (string, string, milvus.CollectionID) {
+	return f.meta.Collection.Database, f.meta.Collection.Schema.Name, f.meta.Collection.ID
 }
 
 func databases(hits []found) int {
