@@ -5,6 +5,8 @@ import (
 	"errors"
 	"iter"
 	"time"
+
+	"github.com/snapexport/snapexport/fault"
 )
 
 // RetryPolicy says how often and after what pauses a call is repeated that failed with ErrTransient. The zero policy never
@@ -64,12 +66,23 @@ func (p RetryPolicy) pause(attempt int) time.Duration {
 	return d
 }
 
+// interrupted says that a failing call is not repeated because the context is done.
+func interrupted(ctx context.Context, op, key string, err error) error {
+	if ctx.Err() == nil || !errors.Is(err, ErrTransient) {
+		return err
+	}
+	return fault.New(ctx.Err(), op, "stopped after: %w", err).On(printable(key))
+}
+
 // do calls f until it succeeds, fails for good, or the policy gives up; it returns f's last error.
 func (p RetryPolicy) do(ctx context.Context, op, key string, f func() error) error {
 	for attempt := 1; ; attempt++ {
 		err := f()
-		if err == nil || !p.again(ctx, op, key, attempt, err) {
-			return err
+		if err == nil {
+			return nil
+		}
+		if !p.again(ctx, op, key, attempt, err) {
+			return interrupted(ctx, op, key, err)
 		}
 	}
 }
@@ -116,7 +129,7 @@ func resume[T any](ctx context.Context, p RetryPolicy, op, prefix string, list f
 			}
 			if !p.again(ctx, op, prefix, attempt, failed) {
 				var none T
-				yield(none, failed)
+				yield(none, interrupted(ctx, op, prefix, failed))
 				return
 			}
 			attempt++
