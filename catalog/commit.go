@@ -1,0 +1,337 @@
+package catalog
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"maps"
+	"strings"
+	"time"
+
+	"github.com/apache/iceberg-go"
+	"github.com/apache/iceberg-go/catalog"
+	iceio "github.com/apache/iceberg-go/io"
+	"github.com/apache/iceberg-go/table"
+
+	"github.com/snapexport/snapexport/fault"
+	"github.com/snapexport/snapexport/objstore"
+)
+
+// commitTries is how often a commit that others outran is rebuilt on what they wrote.
+const commitTries = 20
+
+// Change is one export as a table sees it: what becomes of its files, and what the new snapshot says.
+type Change struct {
+	ExportID string  // identity of the export; one that is in the table's history is not committed again
+	Schema   *Schema // that the files were written with
+	Files    []iceberg.DataFile
+
+	// Remove names data files, by path, that the new snapshot no longer has. Replace removes all but Files.
+	Remove  []string
+	Replace bool
+	// Parent is the snapshot that the change was planned on, NoSnapshot for a table that is empty or absent: any other is
+	// ErrConflict. nil: whatever is there when the commit comes.
+	Parent *int64
+
+	Tag        string            // name of the Milvus snapshot, which [Tag] makes a tag of; "" for none. One in use is ErrConflict, but for Replace, which moves it
+	Summary    map[string]string // properties of the snapshot
+	Properties map[string]string // properties of the table, beside those of the schema
+	Location   string            // of a table that is made in a catalog; "" leaves it to the catalog
+}
+
+// NoSnapshot is the Parent of a change to a table that has none.
+const NoSnapshot int64 = -1
+
+// Result is what a commit did.
+type Result struct {
+	SnapshotID       int64
+	MetadataLocation string // of the metadata after the commit, or, if it was there already, as it is now
+	Created          bool   // the table is new
+	AlreadyCommitted bool   // an earlier run committed this export; nothing was changed
+	Tries            int
+}
+
+// Commit makes the change. It may be called again with the same export id after any error, and by several processes at once:
+// the export is committed once.
+func Commit(ctx context.Context, cat catalog.Catalog, ident table.Identifier, c Change) (Result, error) {
+	if c.ExportID == "" || c.Schema == nil {
+		return Result{}, fault.Conflict(op, "a change without export id or schema").On(name(ident))
+	}
+	if c.Replace && c.Remove != nil {
+		return Result{}, fault.Conflict(op, "a change that replaces everything names files to remove").On(name(ident))
+	}
+	c.Tag = Tag(c.Tag)
+	for try := 1; ; try++ {
+		r, err := commitOnce(ctx, cat, ident, c)
+		r.Tries = try
+		if err == nil {
+			return r, nil
+		}
+		failed := errors.Is(err, table.ErrCommitFailed)
+		if !failed && !errors.Is(err, fault.ErrConflict) {
+			// The commit may have taken place all the same: what the table says counts.
+			if found, ok := lookAgain(ctx, cat, ident, c); ok {
+				found.Tries = try
+				return found, nil
+			}
+		}
+		if !failed {
+			return Result{}, fault.Place(classed(err), name(ident))
+		}
+		if try == commitTries {
+			return Result{}, fault.Conflict(op, "others were faster %d times: %w", try, err).On(name(ident)).WithHint("run it again when fewer write to the table")
+		}
+		if err := objstore.Sleep(ctx, pause(c.ExportID, try)); err != nil {
+			return Result{}, err
+		}
+	}
+}
+
+// pause grows with the tries, and is not the same for two exports.
+func pause(exportID string, try int) time.Duration {
+	h := fnv.New32a()
+	fmt.Fprint(h, exportID, try)
+	return time.Duration(try) * time.Duration(5+h.Sum32()%20) * time.Millisecond
+}
+
+// classed gives errors of iceberg-go a class.
+func classed(err error) error {
+	var e *fault.Error
+	if errors.As(err, &e) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	return fault.New(objstore.ErrFailed, op, "%w", err)
+}
+
+func lookAgain(ctx context.Context, cat catalog.Catalog, ident table.Identifier, c Change) (Result, bool) {
+	t, err := cat.LoadTable(ctx, ident)
+	if err != nil {
+		return Result{}, false
+	}
+	return committed(ctx, cat, t, c.ExportID)
+}
+
+// committed looks for the export in the table's history.
+func committed(ctx context.Context, cat catalog.Catalog, t *table.Table, exportID string) (Result, bool) {
+	for _, s := range t.Metadata().Snapshots() {
+		if s.Summary == nil || s.Summary.Properties[ExportIDProperty] != exportID {
+			continue
+		}
+		if p, ok := cat.(*Path); ok {
+			p.repair(ctx, t.Identifier())
+		}
+		return Result{SnapshotID: s.SnapshotID, MetadataLocation: t.MetadataLocation(), AlreadyCommitted: true}, true
+	}
+	return Result{}, false
+}
+
+// commitOnce builds the change on the table as it is and commits it. table.ErrCommitFailed: someone was faster.
+func commitOnce(ctx context.Context, cat catalog.Catalog, ident table.Identifier, c Change) (Result, error) {
+	t, err := cat.LoadTable(ctx, ident)
+	if err != nil && !errors.Is(err, catalog.ErrNoSuchTable) {
+		return Result{}, err
+	}
+	created := err != nil
+	if !created {
+		if r, ok := committed(ctx, cat, t, c.ExportID); ok {
+			return r, nil
+		}
+	}
+	b := builder{change: c}
+	if created {
+		t, err = b.create(ctx, cat, ident)
+	} else {
+		err = b.updateSchema(t)
+	}
+	if err != nil {
+		return Result{}, err
+	}
+	if err := b.build(ctx, t); err != nil {
+		return Result{}, err
+	}
+	_, location, err := cat.CommitTable(ctx, ident, b.reqs, b.updates)
+	if errors.Is(err, table.ErrCommitFailed) {
+		b.discard(ctx, cat)
+	}
+	if err != nil {
+		return Result{}, err
+	}
+	return Result{SnapshotID: b.snapshot.SnapshotID, MetadataLocation: location, Created: created}, nil
+}
+
+func name(ident table.Identifier) string { return strings.Join(ident, ".") }
+
+// builder collects the updates of one try.
+type builder struct {
+	change   Change
+	reqs     []table.Requirement
+	updates  []table.Update
+	staged   bool // the table comes into being with this commit
+	snapshot *table.Snapshot
+	files    iceio.IO
+}
+
+// create makes the table: within the commit where the catalog can, else before it.
+func (b *builder) create(ctx context.Context, cat catalog.Catalog, ident table.Identifier) (*table.Table, error) {
+	if b.change.Parent != nil && *b.change.Parent != NoSnapshot {
+		return nil, fault.Missing(op, "the table is gone that the change was planned on").On(name(ident))
+	}
+	props := iceberg.Properties(b.change.Schema.Properties())
+	maps.Copy(props, b.change.Properties)
+	sc := b.change.Schema.Iceberg
+	if p, ok := cat.(*Path); ok {
+		t, err := p.stage(ctx, ident, sc, props)
+		if err != nil {
+			return nil, err
+		}
+		b.staged, b.reqs, b.updates = true, []table.Requirement{table.AssertCreate()}, creation(t.Metadata())
+		return t, sameIDs(sc, t.Schema())
+	}
+	props[table.PropertyFormatVersion] = fmt.Sprint(formatVersion)
+	opts := []catalog.CreateTableOpt{catalog.WithProperties(props)}
+	if b.change.Location != "" {
+		opts = append(opts, catalog.WithLocation(b.change.Location))
+	}
+	t, err := cat.CreateTable(ctx, ident, sc, opts...)
+	if errors.Is(err, catalog.ErrTableAlreadyExists) {
+		return nil, fmt.Errorf("%w: %w", table.ErrCommitFailed, err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return t, sameIDs(sc, t.Schema())
+}
+
+// sameIDs checks that a catalog numbered the fields as we did: the files have our ids.
+func sameIDs(ours, theirs *iceberg.Schema) error {
+	if ours.Equals(theirs) {
+		return nil
+	}
+	return fault.Conflict(op, "the catalog gave the columns other ids than the files have: %s instead of %s", theirs, ours)
+}
+
+// updateSchema brings schema and properties of a table that is there to those of the change.
+func (b *builder) updateSchema(t *table.Table) error {
+	have, want := t.Metadata(), b.change.Schema
+	if err := checkEvolution(t.Schema(), have.LastColumnID(), want.Iceberg, b.change.Replace); err != nil {
+		return err
+	}
+	if !t.Schema().Equals(want.Iceberg) {
+		sc := iceberg.NewSchemaWithIdentifiers(t.Schema().ID+1, want.Iceberg.IdentifierFieldIDs, want.Iceberg.Fields()...)
+		b.updates = append(b.updates, table.NewAddSchemaUpdate(sc), table.NewSetCurrentSchemaUpdate(-1))
+		b.reqs = append(b.reqs, table.AssertCurrentSchemaID(t.Schema().ID), table.AssertLastAssignedFieldID(have.LastColumnID()))
+	}
+	props := want.Properties()
+	maps.Copy(props, b.change.Properties)
+	if set := changedProperties(t.Properties(), props); len(set) > 0 {
+		b.updates = append(b.updates, table.NewSetPropertiesUpdate(set))
+	}
+	return nil
+}
+
+// build adds the snapshot and its tag.
+func (b *builder) build(ctx context.Context, t *table.Table) error {
+	if err := b.check(t.Metadata()); err != nil {
+		return err
+	}
+	base := t
+	if !b.staged && len(b.updates) > 0 {
+		meta, err := table.UpdateTableMetadata(t.Metadata(), b.updates, "")
+		if err != nil {
+			return fault.Conflict(op, "%w", err)
+		}
+		base = table.New(t.Identifier(), meta, t.MetadataLocation(), t.FS, nil)
+	}
+	tx := base.NewTransaction()
+	if err := b.addSnapshot(ctx, t, tx); err != nil {
+		return err
+	}
+	return b.finish(ctx, base, tx)
+}
+
+// check holds the table against what the change was planned on.
+func (b *builder) check(meta table.Metadata) error {
+	now := NoSnapshot
+	if s := meta.CurrentSnapshot(); s != nil {
+		now = s.SnapshotID
+	}
+	if p := b.change.Parent; p != nil && *p != now {
+		return fault.Conflict(op, "the table's snapshot is %d, the change was planned on %d", now, *p).WithHint("someone wrote to the table: plan the export again, or --replace what is there")
+	}
+	return b.checkTag(meta)
+}
+
+// checkTag makes sure that the tag is free, or may move, and stays so until the commit.
+func (b *builder) checkTag(meta table.Metadata) error {
+	if b.change.Tag == "" {
+		return nil
+	}
+	var held *int64
+	for ref, s := range meta.Refs() {
+		if ref != b.change.Tag {
+			continue
+		}
+		if s.SnapshotRefType != table.TagRef {
+			return fault.Conflict(op, "the table has a branch %q", ref).WithHint("choose another name for the tag")
+		}
+		if !b.change.Replace {
+			return fault.Conflict(op, "the table has a tag %q already, of another export", ref).WithHint("--replace moves it")
+		}
+		held = &s.SnapshotID
+	}
+	if !b.staged {
+		b.reqs = append(b.reqs, table.AssertRefSnapshotID(b.change.Tag, held))
+	}
+	return nil
+}
+
+// finish turns the transaction into updates, with the tag of its snapshot.
+func (b *builder) finish(ctx context.Context, base *table.Table, tx *table.Transaction) error {
+	staged, err := tx.StagedTable()
+	if err != nil {
+		return err
+	}
+	done, err := tx.TableCommit()
+	if err != nil {
+		return err
+	}
+	if b.snapshot = staged.CurrentSnapshot(); b.snapshot == nil {
+		return fault.Corrupt(op, "the change made no snapshot")
+	}
+	if b.files, err = base.FS(ctx); err != nil {
+		return err
+	}
+	b.updates = append(b.updates, done.Updates...)
+	if tag := b.change.Tag; tag != "" {
+		b.updates = append(b.updates, table.NewSetSnapshotRefUpdate(tag, b.snapshot.SnapshotID, table.TagRef, 0, 0, 0))
+	}
+	if !b.staged {
+		b.reqs = append(b.reqs, done.Requirements...)
+	}
+	return nil
+}
+
+// discard removes the manifests of a try that others outran.
+func (b *builder) discard(ctx context.Context, cat catalog.Catalog) {
+	p, ok := cat.(*Path)
+	if !ok || b.snapshot == nil {
+		return
+	}
+	manifests, err := b.snapshot.Manifests(b.files)
+	if err != nil {
+		p.opts.Warn(err)
+		return
+	}
+	drop := []string{b.snapshot.ManifestList}
+	for _, m := range manifests {
+		if m.SnapshotID() == b.snapshot.SnapshotID {
+			drop = append(drop, m.FilePath())
+		}
+	}
+	for _, path := range drop {
+		if err := b.files.Remove(path); err != nil {
+			p.opts.Warn(err)
+		}
+	}
+}
