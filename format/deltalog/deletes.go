@@ -31,6 +31,15 @@ type Deletes struct {
 // Len returns the number of deletes.
 func (d *Deletes) Len() int { return len(d.TS) }
 
+// CheckKeys returns ErrCorrupt unless the deletes can belong to a collection with primary keys of the type. The file alone
+// cannot tell.
+func (d *Deletes) CheckKeys(t milvus.DataType) error {
+	if d.Len() == 0 || d.PKType == t {
+		return nil
+	}
+	return corrupt("deletes of %v keys in a collection with %v keys", d.PKType, t)
+}
+
 // builder collects deletes of one key type.
 type builder struct {
 	pkType  milvus.DataType

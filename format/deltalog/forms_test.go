@@ -210,6 +210,7 @@ func TestReadByContent(t *testing.T) {
 		{"multi with texts as timestamps", payload(t, multi, intColumn(-1, 1), textColumn("1")), nil, fault.ErrCorrupt},
 		{"multi with a NULL", payload(t, multi, textColumn("a", nil), intColumn(-1, 1, 2)), nil, fault.ErrCorrupt},
 		{"multi not UTF-8", payload(t, multi, textColumn("a", "\xff"), intColumn(-1, 1, 2)), nil, fault.ErrCorrupt},
+		{"multi cut inside a character", payload(t, multi, textColumn("a\xc3", "\xa9b"), intColumn(-1, 1, 2)), nil, fault.ErrCorrupt},
 		{"NULL cell", payload(t, nil, textColumn("1,10", nil)), nil, fault.ErrCorrupt},
 		{"insert event", frame(t, nil, binlog.EventInsert, bare(textColumn("1,10"))), nil, fault.ErrCorrupt},
 		{"no Parquet", frame(t, nil, binlog.EventDelete, []byte("12345678901234567890")), nil, fault.ErrCorrupt},

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"math"
+	"slices"
 	"unicode/utf8"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -176,16 +178,23 @@ func (b *builder) addKeys(a arrow.Array, row int) error {
 	return nil
 }
 
+// addTexts appends keys in one go; row is the first one's number.
 func (b *builder) addTexts(v *array.Binary, row int) error {
+	text, ends := v.ValueBytes(), v.ValueOffsets()
+	if len(b.text)+len(text) > math.MaxInt32 {
+		return fault.Limit(opDecode, "keys of more than %d bytes in one file", math.MaxInt32)
+	}
+	valid, base := utf8.Valid(text), len(b.text)
+	b.offsets = slices.Grow(b.offsets, v.Len())
 	for i := range v.Len() {
-		key := v.Value(i)
-		if !utf8.Valid(key) {
+		from, to := int(ends[i]-ends[0]), int(ends[i+1]-ends[0])
+		// A text that is valid as a whole may still be cut inside a character.
+		if !valid && !utf8.Valid(text[from:to]) || valid && from < to && !utf8.RuneStart(text[from]) {
 			return corrupt("key of row %d is not UTF-8", row+i)
 		}
-		if err := b.addText(key); err != nil {
-			return err
-		}
+		b.offsets = append(b.offsets, int32(base+to))
 	}
+	b.text = append(b.text, text...)
 	return nil
 }
 
