@@ -350,13 +350,13 @@ func (c *Cursor) byteArrays() (arrow.Array, error) {
 // plainByteArrays drops the length prefixes, in place where the page is ours.
 func (c *Cursor) plainByteArrays(plain *plainBytes) (arrow.Array, error) {
 	p := c.page
-	n := min(p.left(), maxBatchRows)
-	valid, set := p.validity(n)
-	offsets := make([]int32, n+1)
-	used, err := plainOffsets(offsets, plain.body, valid)
+	valid, _ := p.validity(min(p.left(), maxBatchRows))
+	offsets, used, err := plainOffsets(plain.body, valid, min(p.left(), maxBatchRows))
 	if err != nil {
 		return nil, err
 	}
+	n := len(offsets) - 1
+	valid, set := p.validity(n)
 	total := int(offsets[n])
 	body, out := plain.body[:used], plain.body[:total:total]
 	if !p.owned {
@@ -377,23 +377,28 @@ func (c *Cursor) plainByteArrays(plain *plainBytes) (arrow.Array, error) {
 	return c.make(n, n-set, valid, arrow.Int32Traits.CastToBytes(offsets), out), nil
 }
 
-// plainOffsets fills Arrow offsets from the length prefixes in body and returns the bytes used.
-func plainOffsets(offsets []int32, body []byte, valid []byte) (int, error) {
-	at, sum := 0, int32(0)
-	for i := range offsets[1:] {
+// plainOffsets makes Arrow offsets from the length prefixes of the next values, at most most of them and about
+// maxBatchBytes, and returns the bytes of body that they take.
+func plainOffsets(body []byte, valid []byte, most int) (offsets []int32, used int, err error) {
+	offsets = make([]int32, most+1)
+	at, sum := 0, 0
+	for i := range most {
+		if sum >= maxBatchBytes {
+			return offsets[:i+1], at, nil
+		}
 		if valid == nil || valid[i/8]>>(i%8)&1 != 0 {
 			if len(body)-at < 4 {
-				return 0, errValuesEnd
+				return nil, 0, errValuesEnd
 			}
 			size := binary.LittleEndian.Uint32(body[at:])
 			at += 4
 			if uint64(size) > uint64(len(body)-at) {
-				return 0, fmt.Errorf("a value of %d bytes in the last %d of the page", size, len(body)-at)
+				return nil, 0, fmt.Errorf("a value of %d bytes in the last %d of the page", size, len(body)-at)
 			}
 			at += int(size)
-			sum += int32(size)
+			sum += int(size)
 		}
-		offsets[i+1] = sum
+		offsets[i+1] = int32(sum)
 	}
-	return at, nil
+	return offsets, at, nil
 }

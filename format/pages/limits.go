@@ -15,7 +15,7 @@ const (
 	maxTypeLength   = 16 << 20 // bytes of one fixed-width value
 	maxPageValues   = 1 << 27  // values of a flat page: its NULL bitmap has at most 16 MiB
 	maxLevelValues  = 1 << 24  // values of a page that needs bytes per value before any is read: lists, delta lengths
-	maxBatchRows    = 1 << 20  // rows of one array, unless the page holds them as they are
+	maxBatchRows    = 1 << 16  // rows of one array, unless the page holds them as they are
 	maxBatchBytes   = 32 << 20 // bytes of one array that had to be built; one value may be larger
 )
 
