@@ -4,7 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"strings"
+	"iter"
 	"time"
 
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
@@ -14,6 +14,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/snapexport/snapexport/fault"
+	"github.com/snapexport/snapexport/format/etcdmeta"
 	"github.com/snapexport/snapexport/objstore"
 )
 
@@ -23,35 +24,8 @@ const (
 	etcdDialTimeout = 5 * time.Second  // until a connection stands
 	etcdTimeout     = 20 * time.Second // for one request
 	etcdTries       = 3                // of reading everything at one revision
+	etcdPause       = time.Second      // between them: half a change should be whole by then
 )
-
-// row is one key of etcd with its value.
-type row struct {
-	Key   string
-	Value []byte
-}
-
-// Subtrees of {meta}. Sessions and credentials are in none of them and are never asked for.
-var (
-	rootCoordTrees = []string{
-		"root-coord/database/", "root-coord/collection/", "root-coord/collection-alias/", "root-coord/aliases/",
-		"root-coord/fields/", "root-coord/functions/", "root-coord/struct-array-fields/", "root-coord/partitions/",
-	}
-	// collectionTrees go on with {collection}/.
-	collectionTrees = []string{
-		"datacoord-meta/s/", "datacoord-meta/binlog/", "datacoord-meta/deltalog/", "datacoord-meta/statslog/", "datacoord-meta/bm25log/",
-		"field-index/", "segment-index/",
-	}
-)
-
-// metaSource gives the rows below prefixes, all of one instant.
-type metaSource interface {
-	// Rows calls yield for every row below one of the prefixes.
-	Rows(ctx context.Context, prefixes []string, yield func(row) error) error
-	// Renew moves to a newer instant; false if there is none.
-	Renew() bool
-	Close() error
-}
 
 // etcdSource reads a live etcd at one revision: that of its first answer.
 type etcdSource struct {
@@ -79,39 +53,43 @@ func openEtcd(ctx context.Context, src Source, password objstore.Secret) (*etcdS
 	return &etcdSource{client: client, name: src.text}, nil
 }
 
-func (e *etcdSource) Close() error { return e.client.Close() }
+func (e *etcdSource) close() error { return e.client.Close() }
 
-func (e *etcdSource) Renew() bool {
-	e.revision = 0
-	return true
-}
+// renew makes the next answer's revision the one that is read.
+func (e *etcdSource) renew() { e.revision = 0 }
 
-func (e *etcdSource) Rows(ctx context.Context, prefixes []string, yield func(row) error) error {
-	for _, prefix := range prefixes {
-		if err := e.scan(ctx, prefix, yield); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// scan reads a prefix page by page, in order of keys.
-func (e *etcdSource) scan(ctx context.Context, prefix string, yield func(row) error) error {
-	end := clientv3.GetPrefixRangeEnd(prefix)
-	for from := prefix; ; {
-		page, err := e.get(ctx, from, end)
-		if err != nil {
-			return etcdError(err, e.name)
-		}
-		for _, kv := range page.Kvs {
-			if err := yield(row{Key: string(kv.Key), Value: kv.Value}); err != nil {
-				return err
+// rows reads prefixes, each page by page in order of keys, all at one revision.
+func (e *etcdSource) rows(ctx context.Context, prefixes []string) iter.Seq2[etcdmeta.KV, error] {
+	return func(yield func(etcdmeta.KV, error) bool) {
+		for _, prefix := range prefixes {
+			for kv, err := range e.scan(ctx, prefix) {
+				if !yield(kv, err) || err != nil {
+					return
+				}
 			}
 		}
-		if !page.More || len(page.Kvs) == 0 {
-			return nil
+	}
+}
+
+func (e *etcdSource) scan(ctx context.Context, prefix string) iter.Seq2[etcdmeta.KV, error] {
+	return func(yield func(etcdmeta.KV, error) bool) {
+		end := clientv3.GetPrefixRangeEnd(prefix)
+		for from := prefix; ; {
+			page, err := e.get(ctx, from, end)
+			if err != nil {
+				yield(etcdmeta.KV{}, etcdError(err, e.name))
+				return
+			}
+			for _, kv := range page.Kvs {
+				if !yield(etcdmeta.KV{Key: string(kv.Key), Value: kv.Value}, nil) {
+					return
+				}
+			}
+			if !page.More || len(page.Kvs) == 0 {
+				return
+			}
+			from = string(page.Kvs[len(page.Kvs)-1].Key) + "\x00"
 		}
-		from = string(page.Kvs[len(page.Kvs)-1].Key) + "\x00"
 	}
 }
 
@@ -147,25 +125,4 @@ func etcdError(err error, name string) error {
 		return fault.Auth(op, "%w", err).On(name).WithHint("name a user with ?user= and give the password in SNAPEXPORT_ETCD_PASSWORD")
 	}
 	return fault.New(objstore.ErrFailed, op, "%w", err).On(name).WithHint("is etcd at this address, and reachable from here?")
-}
-
-// dumpSource is the output of "etcdctl get --prefix ROOT -w json", read whole.
-type dumpSource struct{ rows []row }
-
-func (d *dumpSource) Close() error { return nil }
-func (d *dumpSource) Renew() bool  { return false }
-
-func (d *dumpSource) Rows(ctx context.Context, prefixes []string, yield func(row) error) error {
-	for _, r := range d.rows {
-		for _, p := range prefixes {
-			if !strings.HasPrefix(r.Key, p) {
-				continue
-			}
-			if err := yield(r); err != nil {
-				return err
-			}
-			break
-		}
-	}
-	return ctx.Err()
 }

@@ -10,16 +10,7 @@ func loadBackup(_ context.Context, src Source, _ Options) (*Snapshot, error) {
 	return nil, fault.Unsupported("resolve", "backup: sources").On(src.text)
 }
 
-func loadCluster(_ context.Context, src Source, _ Options) (*Snapshot, error) {
-	return nil, fault.Unsupported("resolve", "etcd sources").On(src.text)
-}
-
 func listBackup(ctx context.Context, src Source, opts Options) (*Listing, error) {
 	_, err := loadBackup(ctx, src, opts)
-	return nil, err
-}
-
-func listCluster(ctx context.Context, src Source, opts Options) (*Listing, error) {
-	_, err := loadCluster(ctx, src, opts)
 	return nil, err
 }
