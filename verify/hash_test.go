@@ -16,8 +16,8 @@ func withID(f arrow.Field, id string) arrow.Field {
 	return f
 }
 
-// table makes the batch of the document's test vectors; the vector is a fixed-size or a variable list.
-func table(t *testing.T, fixed bool, rows int) arrow.RecordBatch {
+// rowsOf makes the batch of the document's test vectors; the vector is a fixed-size or a variable list.
+func rowsOf(t *testing.T, fixed bool, rows int) arrow.RecordBatch {
 	t.Helper()
 	var vector arrow.DataType = arrow.ListOfNonNullable(arrow.PrimitiveTypes.Float32)
 	if fixed {
@@ -72,7 +72,7 @@ func TestDocumentedVectors(t *testing.T) {
 	}
 	for rows, w := range want {
 		for _, fixed := range []bool{false, true} {
-			if got := hashOf(t, table(t, fixed, rows)).String(); got != string(w[1]) {
+			if got := hashOf(t, rowsOf(t, fixed, rows)).String(); got != string(w[1]) {
 				t.Errorf("%d rows, fixed %v: %s, the document says %s", rows, fixed, got, w[1])
 			}
 		}
@@ -80,7 +80,7 @@ func TestDocumentedVectors(t *testing.T) {
 }
 
 func TestHashDoesNotDependOnOrderOrBatches(t *testing.T) {
-	whole := table(t, true, 2)
+	whole := rowsOf(t, true, 2)
 	parts := hashOf(t, whole.NewSlice(1, 2), whole.NewSlice(0, 1))
 	if all := hashOf(t, whole); all != parts {
 		t.Errorf("%s in one batch, %s in two", all, parts)
@@ -117,7 +117,7 @@ func TestHashTellsValuesApart(t *testing.T) {
 }
 
 func TestParseHash(t *testing.T) {
-	h := hashOf(t, table(t, true, 2))
+	h := hashOf(t, rowsOf(t, true, 2))
 	if back, err := ParseHash(h.String()); err != nil || back != h {
 		t.Errorf("%v, %v", back, err)
 	}

@@ -1,0 +1,190 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/jedib0t/go-pretty/v6/table"
+	"github.com/spf13/cobra"
+
+	"github.com/snapexport/snapexport/describe"
+	"github.com/snapexport/snapexport/fault"
+)
+
+const sourceHelp = `SOURCE is one of
+  PATH-OR-URI/snapshots/COLLECTION/metadata/ID.json         a snapshot's metadata file, local or s3://
+  ROOT#[DATABASE.]COLLECTION/(SNAPSHOT|latest)              the same, found by name: s3://bucket#docs/latest
+  backup:URI#[DATABASE.]COLLECTION                          a directory written by milvus-backup
+  etcd://HOST:PORT/by-dev?storage=URI#COLLECTION            a cluster's metadata, at one revision
+  etcd+file:DUMP.json?storage=URI#COLLECTION                the same from 'etcdctl get --prefix by-dev/meta -w json'`
+
+func (a *app) describeCommand() *cobra.Command {
+	var check, segments bool
+	cmd := &cobra.Command{
+		Use:   "describe SOURCE",
+		Short: "Say where a snapshot is, what is in it, and what its export would cost",
+		Long:  "Say where a snapshot is, what is in it, and what its export would cost, from metadata alone.\n\n" + sourceHelp,
+		Example: `  snapexport describe s3://bucket/files/snapshots/100/metadata/7001.json
+  snapexport describe 's3://bucket#docs/latest' --check
+  snapexport describe ./bucket/files/snapshots/100/metadata/7001.json --json --segments`,
+		Args: oneSource,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			snap, err := a.resolve(cmd.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			report := describe.Describe(snap, segments)
+			if !check {
+				return a.showReport(report, nil)
+			}
+			found, err := a.integrity(cmd.Context(), snap)
+			if err != nil {
+				return err
+			}
+			if err := a.showReport(report, found); err != nil || found.OK() {
+				return err
+			}
+			return fault.Missing("check", "%d files are missing, %d have another size than recorded", len(found.Missing), len(found.Mismatched)).On(snap.Location.URI)
+		},
+	}
+	cmd.Flags().BoolVar(&check, "check", false, "ask the store for every listed file and its size")
+	cmd.Flags().BoolVar(&segments, "segments", false, "list the segments")
+	return cmd
+}
+
+func oneSource(_ *cobra.Command, args []string) error {
+	if len(args) != 1 {
+		return usage("give one SOURCE, not %d arguments; quote it if it contains a #", len(args))
+	}
+	return nil
+}
+
+func (a *app) resolve(ctx context.Context, source string) (*describe.Snapshot, error) {
+	opts, err := a.describeOptions()
+	if err != nil {
+		return nil, err
+	}
+	return describe.Resolve(ctx, source, opts)
+}
+
+func (a *app) integrity(ctx context.Context, snap *describe.Snapshot) (*describe.Integrity, error) {
+	opts, err := a.describeOptions()
+	if err != nil {
+		return nil, err
+	}
+	bar := a.startProgress("check", nil)
+	defer bar.stop()
+	return describe.Check(ctx, snap, describe.CheckOptions{Options: opts, Progress: bar.count})
+}
+
+func (a *app) showReport(r *describe.Report, found *describe.Integrity) error {
+	if a.json {
+		return a.printJSON(struct {
+			*describe.Report
+			Check *describe.Integrity `json:"check,omitempty"`
+		}{r, found})
+	}
+	fmt.Fprintf(a.out, "%s\n\n", reportTitle(r))
+	t := newTable()
+	t.AppendRow(table.Row{"location", r.Location.URI})
+	if r.Snapshot.CreateTime != "" {
+		t.AppendRow(table.Row{"created", fmt.Sprintf("%s (TSO %d)", r.Snapshot.CreateTime, r.Snapshot.CreateTS)})
+	}
+	t.AppendRow(table.Row{"segments", count(int64(r.Totals.Segments))})
+	t.AppendRow(table.Row{"rows", count(r.Totals.Rows) + ", deleted ones included"})
+	t.AppendRow(table.Row{"deletes", count(r.Totals.DeleteEntries)})
+	t.AppendRow(table.Row{"files", fmt.Sprintf("%s, %s", count(r.Totals.Files), size(r.Totals.Bytes))})
+	t.AppendRow(table.Row{"export reads", fmt.Sprintf("%s files, %s", count(r.Estimate.Files), size(r.Estimate.Bytes))})
+	t.AppendRow(table.Row{"storage versions", strings.Trim(fmt.Sprint(r.StorageVersions), "[]")})
+	fmt.Fprintln(a.out, t.Render())
+	a.showFields(r)
+	a.showPartitions(r)
+	a.showSegments(r)
+	for _, w := range r.Warnings {
+		fmt.Fprintf(a.out, "warning: %s: %s\n", w.Kind, w.Message)
+	}
+	a.showIntegrity(found)
+	return nil
+}
+
+func reportTitle(r *describe.Report) string {
+	name := r.Collection.Database + "." + r.Collection.Name
+	if r.Snapshot.Name == "" {
+		return fmt.Sprintf("%s (%s)", name, r.Kind)
+	}
+	return fmt.Sprintf("snapshot %s of %s", r.Snapshot.Name, name)
+}
+
+func (a *app) showFields(r *describe.Report) {
+	t := newTable("field", "name", "type", "")
+	for _, f := range r.Collection.Schema.Fields {
+		t.AppendRow(table.Row{f.ID, f.Name, fieldType(f), fieldNotes(f)})
+	}
+	for _, s := range r.Collection.Schema.StructArrays {
+		t.AppendRow(table.Row{s.ID, s.Name, "ArrayOfStruct", ""})
+		for _, f := range s.Members {
+			t.AppendRow(table.Row{f.ID, "  " + f.Name, fieldType(f), fieldNotes(f)})
+		}
+	}
+	fmt.Fprintf(a.out, "\n%s\n", t.Render())
+}
+
+func fieldType(f describe.ReportField) string {
+	switch {
+	case f.ElementType != "":
+		return fmt.Sprintf("%s<%s>", f.Type, f.ElementType)
+	case f.Dim > 0:
+		return fmt.Sprintf("%s(%d)", f.Type, f.Dim)
+	}
+	return f.Type
+}
+
+func fieldNotes(f describe.ReportField) string {
+	var notes []string
+	for _, n := range []struct {
+		on   bool
+		text string
+	}{{f.PrimaryKey, "primary key"}, {f.AutoID, "auto id"}, {f.PartitionKey, "partition key"}, {f.Dynamic, "dynamic"}, {f.Nullable, "nullable"}} {
+		if n.on {
+			notes = append(notes, n.text)
+		}
+	}
+	return strings.Join(notes, ", ")
+}
+
+func (a *app) showPartitions(r *describe.Report) {
+	t := newTable("partition", "segments", "rows", "deletes", "size")
+	for _, p := range r.Partitions {
+		name := p.Name
+		if p.ID == -1 {
+			name = "(all)"
+		}
+		t.AppendRow(table.Row{name, p.Segments, count(p.Rows), count(p.DeleteEntries), size(p.Bytes)})
+	}
+	fmt.Fprintf(a.out, "\n%s\n", t.Render())
+}
+
+func (a *app) showSegments(r *describe.Report) {
+	if len(r.Segments) == 0 {
+		return
+	}
+	t := newTable("segment", "level", "version", "rows", "deletes", "files", "size")
+	for _, s := range r.Segments {
+		t.AppendRow(table.Row{s.ID, s.Level, s.StorageVersion, count(s.Rows), count(s.DeleteEntries), s.Files, size(s.Bytes)})
+	}
+	fmt.Fprintf(a.out, "\n%s\n", t.Render())
+}
+
+func (a *app) showIntegrity(found *describe.Integrity) {
+	if found == nil {
+		return
+	}
+	fmt.Fprintf(a.out, "\nchecked %d files, %s; the sizes of %d are recorded\n", found.Files, size(found.Bytes), found.SizesKnown)
+	for _, f := range found.Missing {
+		fmt.Fprintf(a.out, "missing: %s (%s of segment %d)\n", f.URI, f.Kind, f.Segment)
+	}
+	for _, f := range found.Mismatched {
+		fmt.Fprintf(a.out, "size: %s is %d bytes, recorded are %d\n", f.URI, f.Got, f.Want)
+	}
+}

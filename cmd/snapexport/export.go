@@ -1,0 +1,127 @@
+package main
+
+import (
+	"fmt"
+	"runtime"
+
+	"github.com/jedib0t/go-pretty/v6/table"
+	"github.com/spf13/cobra"
+
+	"github.com/snapexport/snapexport/export"
+	"github.com/snapexport/snapexport/reader"
+)
+
+func (a *app) exportCommand() *cobra.Command {
+	var rows rowFlags
+	opts := export.Options{RunID: runID(), Version: version}
+	var dryRun bool
+	var format, fileSize string
+	cmd := &cobra.Command{
+		Use:   "export SOURCE --to TABLE",
+		Short: "Export a snapshot's live rows to an Iceberg table or to Parquet files",
+		Long: `Export a snapshot's live rows to an Iceberg table or to Parquet files.
+
+TABLE is the path or URI (s3://, s3a://, file://) of the table's root. The table becomes visible in one commit, which
+carries a tag with the snapshot's name. Running the same export again finds it there and does nothing.
+
+` + sourceHelp,
+		Example: `  snapexport export 's3://bucket#docs/backup_20240101' --to s3a://lake/docs
+  snapexport export ./bucket/files/snapshots/100/metadata/7001.json --to ./docs --where 'lang == "en"'
+  snapexport export 'etcd+file:etcd.json?storage=s3://bucket#docs' --to ./docs --format parquet --dry-run`,
+		Args: oneSource,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if opts.Target == "" {
+				return usage("--to is missing: give the path or URI of a table")
+			}
+			var err error
+			if opts.TargetFileSize, err = parseBytes(fileSize); err != nil {
+				return usage("--target-file-size: %w", err)
+			}
+			opts.Format = export.Format(format)
+			snap, err := a.resolve(cmd.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			ropts, err := rows.options(a, snap)
+			if err != nil {
+				return err
+			}
+			scan, err := reader.Open(snap, ropts)
+			if err != nil {
+				return err
+			}
+			plan, err := export.NewPlan(scan, ropts, opts)
+			if err != nil {
+				return err
+			}
+			if dryRun {
+				return a.showPlan(plan)
+			}
+			var progress export.Progress
+			m := a.startProgress("export", &progress)
+			result, err := export.Run(cmd.Context(), scan, plan, opts, a.opener, a.budget, &progress)
+			m.stop()
+			if err != nil {
+				return err
+			}
+			result.Seconds = a.now().Sub(m.start).Seconds()
+			return a.showResult(result)
+		},
+	}
+	f := cmd.Flags()
+	rows.register(f)
+	f.StringVar(&opts.Target, "to", "", "`path` or URI of the table")
+	f.StringVar(&format, "format", string(export.FormatIceberg), "`iceberg`, or parquet for files without a table")
+	f.BoolVar(&opts.Replace, "replace", false, "make a new version, whatever the table holds")
+	f.BoolVar(&dryRun, "dry-run", false, "print the plan and the estimate; write nothing")
+	f.IntVar(&opts.Workers, "workers", runtime.NumCPU(), "`tasks` at once")
+	f.StringVar(&fileSize, "target-file-size", "512MiB", "`size` after which a task begins another file")
+	f.BoolVar(&opts.UnsafeCommits, "unsafe-commits", false, "commit also to a store on which 'store check' fails")
+	return cmd
+}
+
+func (a *app) showPlan(p *export.Plan) error {
+	if a.json {
+		return a.printJSON(p)
+	}
+	fmt.Fprintf(a.out, "export %s of %s to %s (%s)\n\n", p.ExportID, p.Collection, p.Target, p.Format)
+	t := newTable("column", "type", "")
+	for _, c := range p.Columns {
+		t.AppendRow(table.Row{c.Name, c.Type, c.Doc})
+	}
+	fmt.Fprintf(a.out, "%s\n\n", t.Render())
+	fmt.Fprintf(a.out, "%d tasks over %s segments: %s rows, deleted ones included; %s to read\n", len(p.Tasks),
+		count(int64(p.Totals.Segments)), count(p.Totals.Rows), size(p.Totals.Bytes))
+	return nil
+}
+
+func (a *app) showResult(r *export.Result) error {
+	if a.json {
+		return a.printJSON(r)
+	}
+	if r.AlreadyExported {
+		fmt.Fprintf(a.out, "%s holds this export already, as Iceberg snapshot %d; nothing was done (--replace makes a new version)\n", r.Table, r.IcebergSnapshotID)
+		return nil
+	}
+	t := newTable()
+	t.AppendRow(table.Row{"table", r.Table})
+	if r.MetadataLocation != "" {
+		t.AppendRow(table.Row{"iceberg snapshot", fmt.Sprintf("%d, tag %q", r.IcebergSnapshotID, r.Tag)})
+	}
+	t.AppendRow(table.Row{"rows read", count(r.RowsRead)})
+	t.AppendRow(table.Row{"deleted", count(r.RowsDeleted)})
+	t.AppendRow(table.Row{"after the cut", count(r.RowsAfterCut)})
+	t.AppendRow(table.Row{"expired", count(r.RowsExpired)})
+	if r.RowsFiltered > 0 {
+		t.AppendRow(table.Row{"not selected", count(r.RowsFiltered)})
+	}
+	t.AppendRow(table.Row{"rows written", count(r.RowsWritten)})
+	t.AppendRow(table.Row{"files", fmt.Sprintf("%s, %s", count(int64(r.FilesWritten)), size(r.BytesWritten))})
+	t.AppendRow(table.Row{"content hash", r.ContentHash})
+	t.AppendRow(table.Row{"time", fmt.Sprintf("%.2f s, %s rows/s", r.Seconds, count(int64(float64(r.RowsWritten)/max(r.Seconds, 0.001))))})
+	fmt.Fprintln(a.out, t.Render())
+	for _, w := range r.Warnings {
+		fmt.Fprintf(a.out, "warning: %s: %s\n", w.Kind, w.Message)
+	}
+	return nil
+}

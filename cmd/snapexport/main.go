@@ -1,0 +1,21 @@
+// Command snapexport turns Milvus snapshots into tables that any lakehouse engine reads.
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+func main() { os.Exit(run()) }
+
+// run is main without os.Exit, so that deferred clean-up happens and tests can call it.
+func run() int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	// a second interrupt ends the program at once
+	context.AfterFunc(ctx, stop)
+	a := newApp()
+	return a.report(a.root().ExecuteContext(ctx))
+}

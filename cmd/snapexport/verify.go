@@ -1,0 +1,82 @@
+package main
+
+import (
+	"fmt"
+	"runtime"
+
+	"github.com/jedib0t/go-pretty/v6/table"
+	"github.com/spf13/cobra"
+
+	"github.com/snapexport/snapexport/catalog"
+	"github.com/snapexport/snapexport/reader"
+	"github.com/snapexport/snapexport/verify"
+)
+
+func (a *app) verifyCommand() *cobra.Command {
+	var rows rowFlags
+	workers := runtime.NumCPU()
+	cmd := &cobra.Command{
+		Use:   "verify SOURCE TABLE",
+		Short: "Tell whether a table holds exactly a snapshot's live rows",
+		Long: `Read both sides and compare rows and content hash. Give the same --columns, --where, --partitions, --as-of and --ttl as to
+export. Exit code 5 means that they differ.
+
+` + sourceHelp,
+		Example: "  snapexport verify 's3://bucket#docs/backup_20240101' s3a://lake/docs",
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) != 2 {
+				return usage("give a SOURCE and a TABLE")
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			snap, err := a.resolve(cmd.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			opts, err := rows.options(a, snap)
+			if err != nil {
+				return err
+			}
+			scan, err := reader.Open(snap, opts)
+			if err != nil {
+				return err
+			}
+			m := a.startProgress("verify", nil)
+			cat := catalog.NewPath(a.opener.Open, catalog.PathOptions{})
+			report, err := verify.Table(cmd.Context(), scan, cat, catalog.Ident(args[1]), verify.Options{Workers: workers, Progress: m.count})
+			m.stop()
+			if err != nil {
+				return err
+			}
+			return a.showVerdict(report)
+		},
+	}
+	rows.register(cmd.Flags())
+	cmd.Flags().IntVar(&workers, "workers", workers, "`segments` read at once")
+	return cmd
+}
+
+func (a *app) showVerdict(r *verify.Report) error {
+	var err error
+	if !r.OK() {
+		err = errMismatch
+	}
+	if a.json {
+		if printed := a.printJSON(r); printed != nil {
+			return printed
+		}
+		return err
+	}
+	t := newTable("", "rows", "content hash")
+	t.AppendRow(table.Row{"snapshot", count(r.Snapshot.Rows), r.Snapshot.Hash})
+	t.AppendRow(table.Row{"table", count(r.Found.Rows), r.Found.Hash})
+	fmt.Fprintln(a.out, t.Render())
+	for _, d := range r.Differences {
+		fmt.Fprintln(a.out, "difference:", d)
+	}
+	if r.OK() {
+		fmt.Fprintln(a.out, "equal")
+	}
+	return err
+}

@@ -1,0 +1,195 @@
+package export
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"path"
+	"strings"
+
+	"github.com/snapexport/snapexport/fault"
+	"github.com/snapexport/snapexport/milvus"
+	"github.com/snapexport/snapexport/objstore"
+	"github.com/snapexport/snapexport/reader"
+)
+
+// Format is what an export writes.
+type Format string
+
+// The formats.
+const (
+	FormatIceberg Format = "iceberg" // an Iceberg table: data/ and metadata/
+	FormatParquet Format = "parquet" // a directory of Parquet files
+)
+
+// Defaults of [Options].
+const (
+	DefaultTargetFileSize = 512 << 20
+	DefaultWorkers        = 2
+	packBytes             = 32 << 20 // segments smaller than this share a task
+)
+
+// Options say where and how to write.
+type Options struct {
+	Target         string // path or URI of the table's root, as the user typed it
+	Format         Format // "": FormatIceberg
+	Replace        bool   // make a new version even if this export is in the table already, or the table is another's
+	Workers        int    // 0: DefaultWorkers
+	TargetFileSize int64  // bytes after which a task begins another file; 0: DefaultTargetFileSize
+	UnsafeCommits  bool   // commit to stores on which create-once does not hold
+	RunID          string // random, short: part of file names
+	Version        string // of the program, for the footers
+}
+
+func (o Options) withDefaults() Options {
+	if o.Format == "" {
+		o.Format = FormatIceberg
+	}
+	if o.Workers <= 0 {
+		o.Workers = DefaultWorkers
+	}
+	if o.TargetFileSize <= 0 {
+		o.TargetFileSize = DefaultTargetFileSize
+	}
+	return o
+}
+
+// Plan is an export that has been decided on.
+type Plan struct {
+	ExportID   string   `json:"export_id"`
+	RunID      string   `json:"run_id"`
+	Source     string   `json:"source"`
+	Target     string   `json:"target"`
+	Format     Format   `json:"format"`
+	Snapshot   Snapshot `json:"snapshot"`
+	Collection string   `json:"collection"`
+	Columns    []Column `json:"columns"`
+	Rule       Rule     `json:"rule"`
+	Tasks      []Task   `json:"tasks"`
+	Totals     Totals   `json:"totals"`
+}
+
+// Snapshot identifies what is exported.
+type Snapshot struct {
+	Name         string              `json:"name,omitempty"`
+	ID           milvus.SnapshotID   `json:"id,string,omitempty"`
+	CollectionID milvus.CollectionID `json:"collection_id,string"`
+	CreateTS     milvus.Timestamp    `json:"create_ts,string,omitempty"`
+}
+
+// Column is one column of the output.
+type Column struct {
+	Name     string `json:"name"`
+	Type     string `json:"type"` // the Arrow type
+	Nullable bool   `json:"nullable"`
+	Doc      string `json:"doc,omitempty"`
+}
+
+// Rule is the visibility rule in force; see reader.Options.
+type Rule struct {
+	AsOf         milvus.Timestamp `json:"as_of,string"`
+	TTLNowMilli  int64            `json:"ttl_now_ms,omitempty"`
+	TTLAgeMilli  int64            `json:"ttl_age_ms,omitempty"`
+	TTLField     milvus.FieldID   `json:"ttl_field,omitempty"`
+	Where        string           `json:"where,omitempty"`
+	BadRows      reader.BadRows   `json:"on_bad_row"`
+	PartitionSet []string         `json:"partitions,omitempty"`
+}
+
+// Task is a unit of work.
+type Task struct {
+	ID        int                `json:"id"`
+	Partition milvus.PartitionID `json:"partition,string"`
+	Segments  []milvus.SegmentID `json:"segments"`
+	Rows      int64              `json:"rows"`  // deleted ones included
+	Bytes     int64              `json:"bytes"` // recorded sizes of the files to read
+}
+
+// Totals sums the tasks up.
+type Totals struct {
+	Segments int   `json:"segments"`
+	Rows     int64 `json:"rows"`
+	Bytes    int64 `json:"bytes"`
+}
+
+// NewPlan decides on an export. Nothing is written, no data is read.
+func NewPlan(scan *reader.Scan, ropts reader.Options, opts Options) (*Plan, error) {
+	opts = opts.withDefaults()
+	if opts.Format != FormatIceberg && opts.Format != FormatParquet {
+		return nil, fault.Unsupported("plan", "format %q", opts.Format).WithHint("there are iceberg and parquet")
+	}
+	if _, err := objstore.Parse(opts.Target); err != nil {
+		return nil, err
+	}
+	snap := scan.Snapshot()
+	rule := scan.Rule()
+	p := &Plan{
+		RunID: opts.RunID, Source: snap.Source, Target: strings.TrimRight(opts.Target, "/"), Format: opts.Format,
+		Snapshot:   Snapshot{Name: snap.Name, ID: snap.ID, CollectionID: snap.Collection.ID, CreateTS: snap.CreateTS},
+		Collection: snap.Collection.Database + "." + snap.Collection.Schema.Name,
+		Rule: Rule{AsOf: rule.AsOf, TTLNowMilli: rule.TTL.NowMilli, TTLAgeMilli: rule.TTL.MaxAgeMilli, TTLField: rule.TTL.Field,
+			BadRows: ropts.OnBad, PartitionSet: ropts.Partitions},
+	}
+	if ropts.Where != nil {
+		p.Rule.Where = ropts.Where.String()
+	}
+	for _, f := range scan.Schema().Fields() {
+		doc, _ := f.Metadata.GetValue(reader.MetaDoc)
+		p.Columns = append(p.Columns, Column{f.Name, f.Type.String(), f.Nullable, doc})
+	}
+	p.Tasks = tasks(scan)
+	for _, t := range p.Tasks {
+		p.Totals.Segments += len(t.Segments)
+		p.Totals.Rows += t.Rows
+		p.Totals.Bytes += t.Bytes
+	}
+	p.ExportID = p.fingerprint(scan)
+	return p, nil
+}
+
+// tasks packs segments: a large one stands alone, smaller ones of a partition share a task, in order of id.
+func tasks(scan *reader.Scan) []Task {
+	var out []Task
+	open := map[milvus.PartitionID]int{} // index of the task that still takes segments
+	for _, seg := range scan.Segments() {
+		bytes := scan.Bytes(seg)
+		i, ok := open[seg.Partition]
+		if !ok || bytes >= packBytes {
+			i = len(out)
+			out = append(out, Task{ID: i, Partition: seg.Partition})
+			if bytes < packBytes {
+				open[seg.Partition] = i
+			}
+		}
+		t := &out[i]
+		t.Segments = append(t.Segments, seg.ID)
+		t.Rows += seg.Rows
+		t.Bytes += bytes
+		if t.Bytes >= packBytes && open[seg.Partition] == i {
+			delete(open, seg.Partition)
+		}
+	}
+	return out
+}
+
+// fingerprint hashes what decides about rows and columns: segments with their files, columns and rules. Where the files
+// are found, and how the work is done, is not part of it.
+func (p *Plan) fingerprint(scan *reader.Scan) string {
+	h := sha256.New()
+	enc := json.NewEncoder(h)
+	_ = enc.Encode(p.Snapshot) // a hash takes every write, and these types always encode
+	_ = enc.Encode(p.Columns)
+	_ = enc.Encode(p.Rule)
+	for _, seg := range scan.Snapshot().Segments {
+		fmt.Fprintln(h, seg.ID, seg.Partition, seg.StorageVersion, seg.CommitTimestamp, seg.DeleteApplyStart, path.Base(seg.ManifestPath))
+		for _, logs := range [][]milvus.FieldBinlog{seg.Binlogs, seg.Deltalogs} {
+			for _, fb := range logs {
+				for _, b := range fb.Binlogs {
+					fmt.Fprintln(h, fb.Field, b.LogID, path.Base(b.File.Key))
+				}
+			}
+		}
+	}
+	return hex.EncodeToString(h.Sum(nil)[:12])
+}

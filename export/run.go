@@ -1,0 +1,288 @@
+package export
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+
+	"github.com/snapexport/snapexport/catalog"
+	"github.com/snapexport/snapexport/datafile"
+	"github.com/snapexport/snapexport/describe"
+	"github.com/snapexport/snapexport/fault"
+	"github.com/snapexport/snapexport/milvus"
+	"github.com/snapexport/snapexport/objstore"
+	"github.com/snapexport/snapexport/reader"
+)
+
+// Properties that say where a table and its snapshots come from.
+const (
+	propertyCollectionID = "milvus.collection-id"
+	propertyCollection   = "milvus.collection"
+	propertySnapshot     = "milvus.snapshot"
+	propertySnapshotID   = "milvus.snapshot-id"
+	propertyCreateTS     = "milvus.create-ts"
+	propertySource       = "milvus.source"
+	summaryContentHash   = "snapexport.content-hash"
+	summaryRowsRead      = "snapexport.rows-read"
+	summaryRowsDeleted   = "snapexport.rows-deleted"
+	summaryRowsAfterCut  = "snapexport.rows-after-cut"
+	summaryRowsExpired   = "snapexport.rows-expired"
+	summaryRowsWritten   = "snapexport.rows-written"
+	summaryPlan          = "snapexport.rule"
+)
+
+// Result is the outcome of an export.
+type Result struct {
+	Table             string             `json:"table"`
+	MetadataLocation  string             `json:"metadata_location,omitempty"`
+	IcebergSnapshotID int64              `json:"iceberg_snapshot_id,omitempty"`
+	Tag               string             `json:"tag,omitempty"`
+	ExportID          string             `json:"export_id"`
+	AlreadyExported   bool               `json:"already_exported"`
+	RowsRead          int64              `json:"rows_read"`
+	RowsDeleted       int64              `json:"rows_deleted"`
+	RowsAfterCut      int64              `json:"rows_after_cut"`
+	RowsExpired       int64              `json:"rows_expired"`
+	RowsFiltered      int64              `json:"rows_filtered"`
+	RowsWritten       int64              `json:"rows_written"`
+	DeletesRead       int64              `json:"deletes_read"`
+	FilesWritten      int                `json:"files_written"`
+	BytesRead         int64              `json:"bytes_read"`
+	BytesWritten      int64              `json:"bytes_written"`
+	Seconds           float64            `json:"seconds"`
+	ContentHash       string             `json:"content_hash"`
+	Warnings          []describe.Warning `json:"warnings"`
+}
+
+// Run carries the plan out: it writes data files and commits them. On any error nothing of it is visible, and the files that
+// were written are removed; but for an error of the commit itself whose outcome could not be found out, which says so.
+// progress may be read while Run runs. The budget bounds memory; the scan should use the same.
+func Run(ctx context.Context, scan *reader.Scan, plan *Plan, opts Options, opener *objstore.Opener, budget *reader.Budget, progress *Progress) (*Result, error) {
+	opts = opts.withDefaults()
+	root, err := objstore.Parse(plan.Target)
+	if err != nil {
+		return nil, err
+	}
+	store, err := opener.Open(ctx, root.Store)
+	if err != nil {
+		return nil, err
+	}
+	progress.SegmentsTotal.Store(int64(plan.Totals.Segments))
+	progress.RowsTotal.Store(plan.Totals.Rows)
+	r := &runner{scan: scan, plan: plan, opts: opts, table: table{store, root}, progress: progress}
+	if err := r.reserve(ctx, budget); err != nil {
+		return nil, err
+	}
+	if plan.Format == FormatParquet {
+		return r.parquet(ctx)
+	}
+	r.catalog = catalog.NewPath(opener.Open, catalog.PathOptions{Warn: func(err error) {
+		r.warnings = append(r.warnings, describe.Warning{Kind: "commit", Message: err.Error()})
+	}})
+	return r.iceberg(ctx)
+}
+
+// runner is one Run.
+type runner struct {
+	scan     *reader.Scan
+	plan     *Plan
+	opts     Options
+	table    table
+	progress *Progress
+	catalog  *catalog.Path
+	file     datafile.Options
+	warnings []describe.Warning
+}
+
+// reserve takes the memory of the workers' writers for good, and sizes row groups so that it is at most half of the budget.
+func (r *runner) reserve(ctx context.Context, budget *reader.Budget) error {
+	workers := int64(min(r.opts.Workers, max(1, len(r.plan.Tasks))))
+	group := min(datafile.DefaultRowGroupBytes, budget.Total()/(2*workers))
+	key := ""
+	if f, ok := r.scan.Snapshot().Collection.Schema.PrimaryKey(); ok {
+		key = f.Name
+	}
+	r.file = datafile.Options{RowGroupBytes: group, Keys: []string{key}, KeyValues: r.footer()}
+	if r.opts.Version != "" {
+		r.file.CreatedBy = fmt.Sprintf("snapexport version %s (build unknown)", r.opts.Version)
+	}
+	return budget.Keep(ctx, workers*group)
+}
+
+// footer gives the key-values of each data file's footer.
+func (r *runner) footer() []milvus.KeyValue {
+	s := r.plan.Snapshot
+	return []milvus.KeyValue{
+		{Key: propertyCollection, Value: r.plan.Collection}, {Key: propertyCollectionID, Value: strconv.FormatInt(int64(s.CollectionID), 10)},
+		{Key: propertySnapshot, Value: s.Name}, {Key: catalog.ExportIDProperty, Value: r.plan.ExportID},
+	}
+}
+
+func (r *runner) iceberg(ctx context.Context) (*Result, error) {
+	ident := catalog.Ident(r.plan.Target)
+	have, err := catalog.Load(ctx, r.catalog, ident)
+	if err != nil && !errors.Is(err, fault.ErrMissing) {
+		return nil, err
+	}
+	if have != nil && !r.opts.Replace {
+		if done, ok := have.Export(r.plan.ExportID); ok {
+			return r.found(have, done), nil
+		}
+		if err := r.mine(have); err != nil {
+			return nil, err
+		}
+	}
+	if err := r.checkCommits(ctx); err != nil {
+		return nil, err
+	}
+	schema, err := catalog.FromArrow(r.scan.Schema(), catalog.SchemaOptions{Table: have, Replace: r.opts.Replace})
+	if err != nil {
+		return nil, err
+	}
+	work, err := runTasks(ctx, r.scan, r.plan, r.opts, r.table, schema.Arrow, r.file, r.progress)
+	if err != nil {
+		return nil, err
+	}
+	return r.commit(ctx, have, schema, work)
+}
+
+// found describes an export that the table holds already.
+func (r *runner) found(have *catalog.Table, done *catalog.Snapshot) *Result {
+	number := func(key string) int64 {
+		n, _ := strconv.ParseInt(done.Summary[key], 10, 64) // absent or odd: 0, it is only shown
+		return n
+	}
+	return &Result{
+		Table: r.plan.Target, MetadataLocation: have.MetadataLocation, IcebergSnapshotID: done.ID, Tag: catalog.Tag(r.plan.Snapshot.Name),
+		ExportID: r.plan.ExportID, AlreadyExported: true, ContentHash: done.Summary[summaryContentHash],
+		RowsRead: number(summaryRowsRead), RowsDeleted: number(summaryRowsDeleted), RowsAfterCut: number(summaryRowsAfterCut),
+		RowsExpired: number(summaryRowsExpired), RowsWritten: number(summaryRowsWritten), Warnings: r.scan.Snapshot().Warnings,
+	}
+}
+
+// mine refuses a table of another collection, and one that someone else wrote to since the last export.
+func (r *runner) mine(have *catalog.Table) error {
+	id := strconv.FormatInt(int64(r.plan.Snapshot.CollectionID), 10)
+	if got := have.Properties[propertyCollectionID]; got != id {
+		return fault.Conflict("export", "the table holds collection %q, this is collection %s", got, id).On(r.plan.Target).
+			WithHint("choose another table, or --replace what is there")
+	}
+	if have.Current != nil && have.Current.Summary[catalog.ExportIDProperty] == "" {
+		return fault.Conflict("export", "the table's snapshot %d (%s) was not made by an export", have.Current.ID, have.Current.Operation).On(r.plan.Target).
+			WithHint("someone compacted or edited the table; --replace builds it anew")
+	}
+	return nil
+}
+
+// checkCommits makes sure that of two commits to the table one wins. Local directories do.
+func (r *runner) checkCommits(ctx context.Context) error {
+	if r.opts.UnsafeCommits || r.table.root.Scheme == "" || r.table.root.Scheme == "file" {
+		return nil
+	}
+	prefix := ""
+	if key := r.table.root.Key; key != "" {
+		prefix = key + "/"
+	}
+	_, err := objstore.CheckCommits(ctx, r.table.store, prefix, objstore.CheckOptions{Rounds: 1, ID: "-" + r.opts.RunID})
+	if errors.Is(err, fault.ErrUnsupported) {
+		return fault.Unsupported("export", "commits to this store could get lost: %w", err).On(r.plan.Target).
+			WithHint("'snapexport store check' tells more; --unsafe-commits goes on all the same")
+	}
+	return err
+}
+
+func (r *runner) commit(ctx context.Context, have *catalog.Table, schema *catalog.Schema, work Work) (*Result, error) {
+	r.progress.Committing.Store(true)
+	exportID := r.plan.ExportID
+	if r.opts.Replace {
+		exportID += "-" + r.opts.RunID
+	}
+	result := r.result(work)
+	change := catalog.Change{
+		ExportID: exportID, Schema: schema, Replace: true, Tag: catalog.Tag(r.plan.Snapshot.Name),
+		Summary: r.summary(result), Properties: r.properties(),
+	}
+	for _, f := range work.Files {
+		df, err := catalog.DataFile(r.table.root.Join(f.Key).String(), f.Stats)
+		if err != nil {
+			return nil, err
+		}
+		change.Files = append(change.Files, df)
+	}
+	done, err := catalog.Commit(ctx, r.catalog, catalog.Ident(r.plan.Target), change)
+	if errors.Is(err, fault.ErrConflict) {
+		return nil, errors.Join(err, r.table.remove(ctx, work.Files)) // nothing was committed, so no one needs them
+	}
+	if err != nil {
+		return nil, fmt.Errorf("the commit's outcome is not known, and the data files stay; run the export again to find out: %w", err)
+	}
+	if done.AlreadyCommitted {
+		// another process exported the same at the same time and was first
+		if err := r.table.remove(ctx, work.Files); err != nil {
+			return nil, err
+		}
+		result.FilesWritten, result.BytesWritten = 0, 0
+	}
+	result.AlreadyExported, result.ExportID = done.AlreadyCommitted, exportID
+	result.IcebergSnapshotID, result.MetadataLocation, result.Tag = done.SnapshotID, done.MetadataLocation, change.Tag
+	result.Warnings = append(result.Warnings, r.warnings...)
+	return result, nil
+}
+
+func (r *runner) summary(result *Result) map[string]string {
+	rule, _ := json.Marshal(r.plan.Rule) // numbers and strings always encode
+	s := r.plan.Snapshot
+	out := map[string]string{
+		propertySnapshot: s.Name, propertyCollection: r.plan.Collection, propertyCollectionID: fmt.Sprint(s.CollectionID),
+		summaryContentHash: result.ContentHash, summaryPlan: string(rule),
+	}
+	if s.ID != 0 {
+		out[propertySnapshotID], out[propertyCreateTS] = fmt.Sprint(s.ID), fmt.Sprint(uint64(s.CreateTS))
+	}
+	for key, n := range map[string]int64{summaryRowsRead: result.RowsRead, summaryRowsDeleted: result.RowsDeleted,
+		summaryRowsAfterCut: result.RowsAfterCut, summaryRowsExpired: result.RowsExpired, summaryRowsWritten: result.RowsWritten} {
+		out[key] = strconv.FormatInt(n, 10)
+	}
+	return out
+}
+
+// properties are those of the table, which the latest export sets.
+func (r *runner) properties() map[string]string {
+	s := r.plan.Snapshot
+	return map[string]string{
+		propertyCollection: r.plan.Collection, propertyCollectionID: fmt.Sprint(s.CollectionID), propertySource: r.plan.Source,
+		propertySnapshot: s.Name, "commit.retry.num-retries": "4",
+	}
+}
+
+func (r *runner) result(work Work) *Result {
+	c := work.Counts
+	out := &Result{
+		Table: r.plan.Target, ExportID: r.plan.ExportID, RowsRead: c.Rows, RowsDeleted: c.Deleted, RowsAfterCut: c.AfterCut, RowsExpired: c.Expired,
+		RowsFiltered: c.Filtered, RowsWritten: c.Written(), FilesWritten: len(work.Files), BytesRead: c.Bytes, ContentHash: work.Hash.String(),
+		Warnings: append([]describe.Warning{}, r.scan.Snapshot().Warnings...),
+	}
+	for _, f := range work.Files {
+		out.BytesWritten += f.Stats.Bytes
+	}
+	var deletesAfter int64
+	out.DeletesRead, deletesAfter = r.scan.Deletes()
+	for _, w := range []struct {
+		n          int64
+		kind, text string
+	}{
+		{c.AfterCut, "rows after the cut", "%d rows are newer than the snapshot's timestamp and were left out"},
+		{deletesAfter, "deletes after the cut", "%d deletes are newer than the snapshot's timestamp and were not applied"},
+		{c.Expired, "expired", "%d rows are past the collection's TTL and were left out (--ttl off keeps them)"},
+		{c.SeveralEvents, "several events", "%d binlogs hold more than one event; their rows were concatenated"},
+		{c.BadSkipped, "rows skipped", "%d rows with values that do not fit their fields were left out"},
+		{c.BadNulls, "values made NULL", "%d values that do not fit their fields were made NULL"},
+	} {
+		if w.n > 0 {
+			out.Warnings = append(out.Warnings, describe.Warning{Kind: w.kind, Message: fmt.Sprintf(w.text, w.n)})
+		}
+	}
+	return out
+}

@@ -1,0 +1,215 @@
+package export
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/snapexport/snapexport/datafile"
+	"github.com/snapexport/snapexport/fault"
+	"github.com/snapexport/snapexport/milvus"
+	"github.com/snapexport/snapexport/objstore"
+	"github.com/snapexport/snapexport/reader"
+	"github.com/snapexport/snapexport/verify"
+)
+
+// File is a data file that a task wrote.
+type File struct {
+	Key   string         `json:"key"` // below the table's root
+	Stats datafile.Stats `json:"stats"`
+}
+
+// Work is what the tasks did.
+type Work struct {
+	Files  []File
+	Counts reader.Counts
+	Hash   verify.Hash
+}
+
+// worker writes the files of one task after the other.
+type worker struct {
+	plan     *Plan
+	opts     Options
+	scan     *reader.Scan
+	schema   *arrow.Schema // the scan's, with Iceberg field ids
+	table    table
+	progress *Progress
+	file     datafile.Options
+	done     Work
+
+	task   Task
+	serial int
+	open   *openFile
+	hasher *verify.Hasher
+}
+
+// table is where data files go.
+type table struct {
+	store objstore.Store
+	root  objstore.Location
+}
+
+// openFile is a data file being written.
+type openFile struct {
+	key    string
+	upload objstore.Upload
+	writer *datafile.Writer
+}
+
+// runTasks works through all tasks with several workers. On an error it removes the files that were written.
+func runTasks(ctx context.Context, scan *reader.Scan, plan *Plan, opts Options, t table, schema *arrow.Schema, file datafile.Options, progress *Progress) (Work, error) {
+	workers := make([]*worker, min(opts.Workers, max(1, len(plan.Tasks))))
+	queue := make(chan Task)
+	g, gctx := errgroup.WithContext(ctx)
+	g.Go(func() error {
+		defer close(queue)
+		for _, task := range plan.Tasks {
+			select {
+			case queue <- task:
+			case <-gctx.Done():
+				return gctx.Err()
+			}
+		}
+		return nil
+	})
+	for i := range workers {
+		w := &worker{plan: plan, opts: opts, scan: scan, schema: schema, table: t, progress: progress, file: file}
+		workers[i] = w
+		g.Go(func() error {
+			for task := range queue {
+				if err := w.run(gctx, task); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	err := g.Wait()
+	var all Work
+	for _, w := range workers {
+		all.Files = append(all.Files, w.done.Files...)
+		all.Counts.Add(w.done.Counts)
+		all.Hash = all.Hash.Add(w.done.Hash)
+	}
+	if err != nil {
+		return all, errors.Join(err, t.remove(ctx, all.Files))
+	}
+	return all, nil
+}
+
+// remove deletes data files, also after ctx was cancelled.
+func (t table) remove(ctx context.Context, files []File) error {
+	if len(files) == 0 {
+		return nil
+	}
+	keys := make([]string, len(files))
+	for i, f := range files {
+		keys[i] = t.root.Join(f.Key).Key
+	}
+	return t.store.Delete(context.WithoutCancel(ctx), keys...)
+}
+
+// run writes the task's rows.
+func (w *worker) run(ctx context.Context, task Task) (err error) {
+	w.task, w.serial = task, 0
+	if w.hasher, err = verify.NewHasher(w.scan.Schema()); err != nil {
+		return err
+	}
+	defer func() {
+		if w.open != nil {
+			err = errors.Join(err, w.open.upload.Abort())
+			w.open = nil
+		}
+	}()
+	for _, id := range task.Segments {
+		seg, ok := w.scan.Snapshot().Segment(id)
+		if !ok {
+			return fault.Missing("export", "segment %d of the plan is not in the snapshot", id)
+		}
+		if err := w.segment(ctx, seg); err != nil {
+			return err
+		}
+	}
+	if err := w.finish(); err != nil {
+		return err
+	}
+	w.done.Hash = w.done.Hash.Add(w.hasher.Sum())
+	return nil
+}
+
+func (w *worker) segment(ctx context.Context, seg *milvus.Segment) error {
+	counts, err := w.scan.Read(ctx, seg, func(batch arrow.RecordBatch) error { return w.write(ctx, batch) })
+	if err != nil {
+		return err
+	}
+	w.done.Counts.Add(counts)
+	w.progress.SegmentsDone.Add(1)
+	w.progress.RowsRead.Add(counts.Rows)
+	w.progress.BytesRead.Add(counts.Bytes)
+	return nil
+}
+
+func (w *worker) write(ctx context.Context, batch arrow.RecordBatch) error {
+	if err := w.hasher.Add(batch); err != nil {
+		return err
+	}
+	if w.open == nil {
+		if err := w.begin(ctx); err != nil {
+			return err
+		}
+	}
+	if err := w.open.writer.Write(batch); err != nil {
+		return err
+	}
+	w.progress.RowsWritten.Add(batch.NumRows())
+	if w.open.writer.WrittenBytes()+w.open.writer.BufferedBytes() >= w.opts.TargetFileSize {
+		return w.finish()
+	}
+	return nil
+}
+
+// begin opens the task's next file. Its name is unique over runs, so that a failed run never touches another's files.
+func (w *worker) begin(ctx context.Context) error {
+	key := fmt.Sprintf("%s-%s-%05d-%03d.parquet", w.plan.ExportID, w.plan.RunID, w.task.ID, w.serial)
+	if w.plan.Format == FormatIceberg {
+		key = "data/" + key
+	}
+	w.serial++
+	upload, err := w.table.store.Upload(ctx, w.table.root.Join(key).Key)
+	if err != nil {
+		return err
+	}
+	writer, err := datafile.Create(upload, w.schema, w.file)
+	if err != nil {
+		return errors.Join(err, upload.Abort())
+	}
+	w.open = &openFile{key, upload, writer}
+	return nil
+}
+
+// finish completes the open file, if there is one.
+func (w *worker) finish() error {
+	if w.open == nil {
+		return nil
+	}
+	stats, err := w.open.writer.Close()
+	if err != nil {
+		return err
+	}
+	obj, err := w.open.upload.Commit()
+	if err != nil {
+		return err
+	}
+	// from here on the file is there, and is removed if the run fails
+	w.done.Files = append(w.done.Files, File{w.open.key, stats})
+	w.open = nil
+	if obj.Size != stats.Bytes {
+		return fault.Corrupt("write data file", "the store holds %d bytes, %d were written", obj.Size, stats.Bytes).On(strings.TrimPrefix(obj.Key, "/"))
+	}
+	w.progress.BytesWritten.Add(stats.Bytes)
+	return nil
+}

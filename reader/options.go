@@ -1,0 +1,92 @@
+package reader
+
+import (
+	"time"
+
+	"github.com/snapexport/snapexport/fault"
+	"github.com/snapexport/snapexport/filter"
+	"github.com/snapexport/snapexport/milvus"
+	"github.com/snapexport/snapexport/objstore"
+)
+
+// System is a column that no user declared.
+type System string
+
+// The system columns, by the names that select them; see docs/format/types.md for what they hold.
+const (
+	SystemPartition System = "partition" // _milvus_partition, string
+	SystemSegment   System = "segment"   // _milvus_segment, long
+	SystemTS        System = "ts"        // _milvus_ts, long: the effective timestamp as TSO
+	SystemTime      System = "time"      // _milvus_time, timestamptz: its physical part
+	SystemRowID     System = "row-id"    // _milvus_row_id, long
+)
+
+// ParseSystem returns the system column with the name.
+func ParseSystem(name string) (System, error) {
+	for _, s := range systemColumns {
+		if string(s.system) == name {
+			return s.system, nil
+		}
+	}
+	return "", fault.Unsupported("select columns", "no system column is called %q", name).
+		WithHint("there are partition, segment, ts, time and row-id")
+}
+
+// TTLMode says whether rows expire.
+type TTLMode string
+
+// The modes of --ttl. The zero value is TTLAsOfSnapshot where the snapshot has a time, else TTLOff.
+const (
+	TTLOff          TTLMode = "off"
+	TTLAsOfSnapshot TTLMode = "as-of-snapshot" // judged at the physical part of T
+	TTLNow          TTLMode = "now"            // judged at Options.Now
+)
+
+// BadRows says what happens to a row with a value that does not fit its field.
+type BadRows string
+
+// The modes of --on-bad-row.
+const (
+	BadFail BadRows = "fail" // the default: an error that names file and row
+	BadNull BadRows = "null" // the value becomes NULL; every column but the key is optional then
+	BadSkip BadRows = "skip" // the row is left out
+)
+
+// Options select what is read. They are part of an export's fingerprint.
+type Options struct {
+	Columns    []string // field names in any order; nil: all
+	With       []System
+	MetaName   string   // name of the $meta column; "" is "_meta"
+	Partitions []string // names; nil: all
+	Where      *filter.Filter
+
+	SkipFunctionOutputs bool
+
+	AsOf  *milvus.Timestamp // nil: the snapshot's create_ts; 0: no cut
+	TTL   TTLMode
+	Now   time.Time // for TTLNow
+	OnBad BadRows
+
+	MaxBatchRows int // 0: DefaultBatchRows
+	Budget       *Budget
+	Opener       *objstore.Opener
+}
+
+// DefaultBatchRows bounds a batch. Most are smaller: one ends where a page of any column ends.
+const DefaultBatchRows = 1 << 16
+
+func (o Options) withDefaults() Options {
+	if o.MetaName == "" {
+		o.MetaName = "_meta"
+	}
+	if o.OnBad == "" {
+		o.OnBad = BadFail
+	}
+	if o.MaxBatchRows == 0 {
+		o.MaxBatchRows = DefaultBatchRows
+	}
+	if o.Budget == nil {
+		o.Budget = NewBudget(DefaultMemory)
+	}
+	return o
+}
