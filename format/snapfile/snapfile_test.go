@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/snapexport/snapexport/fault"
 	"github.com/snapexport/snapexport/format/pb"
@@ -23,7 +24,7 @@ var update = flag.Bool("update", false, "write golden files")
 
 func equal(t *testing.T, got, want any) {
 	t.Helper()
-	if d := cmp.Diff(want, got, cmp.Exporter(func(reflect.Type) bool { return true })); d != "" {
+	if d := cmp.Diff(want, got, cmpopts.EquateNaNs(), cmp.Exporter(func(reflect.Type) bool { return true })); d != "" {
 		t.Errorf("got + and want -:\n%s", d)
 	}
 }
