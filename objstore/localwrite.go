@@ -294,7 +294,7 @@ func (l *local) pending(_ context.Context, prefix string) (n int, err error) {
 	if err != nil {
 		return 0, l.fail("look for temporary files", prefix, err)
 	}
-	err = fs.WalkDir(root.FS(), strings.TrimSuffix(prefix, "/"), func(_ string, e fs.DirEntry, err error) error {
+	err = fs.WalkDir(root.FS(), path.Clean(prefix), func(_ string, e fs.DirEntry, err error) error {
 		if err == nil && isTemp(e.Name()) {
 			n++
 		}
@@ -310,7 +310,7 @@ func (l *local) tidy(prefix string) {
 		return
 	}
 	var dirs []string
-	_ = fs.WalkDir(root.FS(), strings.TrimSuffix(prefix, "/"), func(name string, e fs.DirEntry, err error) error {
+	_ = fs.WalkDir(root.FS(), path.Clean(prefix), func(name string, e fs.DirEntry, err error) error {
 		if err == nil && e.IsDir() {
 			dirs = append(dirs, name)
 		}

@@ -70,6 +70,9 @@ var statusClasses = map[int]error{
 	http.StatusNotImplemented: fault.ErrUnsupported,
 }
 
+// unreadable says that the server agreed, in words that are not S3's.
+func (f failure) unreadable() bool { return 200 <= f.status && f.status < 300 && f.code == "" }
+
 func (f failure) class() error {
 	if c, ok := codeClasses[f.code]; ok {
 		return c
@@ -77,7 +80,10 @@ func (f failure) class() error {
 	if c, ok := statusClasses[f.status]; ok {
 		return c
 	}
-	if f.status != 0 {
+	switch {
+	case f.unreadable():
+		return fault.ErrCorrupt
+	case f.status != 0:
 		return ErrFailed
 	}
 	return connectionClass(f.err)
@@ -151,6 +157,9 @@ func (s *s3Store) fail(ctx context.Context, op, key string, err error) *fault.Er
 
 func (f failure) detail() string {
 	text := printable(f.message)
+	if f.unreadable() {
+		text = "the answer can not be read: " + printable(f.err.Error())
+	}
 	if f.code != "" {
 		text = printable(f.code) + ": " + text
 	}
@@ -160,7 +169,8 @@ func (f failure) detail() string {
 	return text
 }
 
-// failCreate is fail for Create: what may have been written is ErrUnknownOutcome.
+// failCreate is fail for Create: what may have been written is ErrUnknownOutcome and of no other class, so that no caller
+// takes it for a conflict or repeats it.
 func (s *s3Store) failCreate(ctx context.Context, key string, err error) error {
 	const op = "create"
 	f := examine(err)
@@ -173,5 +183,9 @@ func (s *s3Store) failCreate(ctx context.Context, key string, err error) error {
 	if unsent || refused || e.Class == fault.ErrUnsupported {
 		return e
 	}
-	return fault.New(ErrUnknownOutcome, op, "%w", e).On(s.name(key)).WithHint("read the object to see whether it was written")
+	u := fault.New(ErrUnknownOutcome, op, "%s", e.Detail).On(s.name(key)).WithHint("read the object to see whether it was written")
+	if u.Err = err; ctx.Err() != nil {
+		u.Err = ctx.Err()
+	}
+	return u
 }
