@@ -8,7 +8,7 @@ var base = []string{"fault", "milvus"}
 
 // exporter is what the packages of the export side have in common below them.
 var exporter = append([]string{
-	"format/backupmeta", "format/binlog", "format/cell", "format/deltalog", "format/etcdmeta", "format/loon", "format/packed",
+	"format/backupmeta", "format/binlog", "format/cell", "format/deltalog", "format/etcdmeta", "format/flush", "format/loon", "format/packed",
 	"format/pages", "format/pb", "format/snapfile", "objstore", "filter",
 }, base...)
 
@@ -25,6 +25,7 @@ var arrows = []arrow{
 	{"format/cell", allow(base, "format/pb")},
 	{"format/binlog", allow(base, "format/pages")},
 	{"format/deltalog", allow(base, "format/binlog", "format/pages")},
+	{"format/flush", allow(base, "format/binlog", "format/cell", "format/deltalog")},
 	{"format/packed", allow(base, "format/pages")},
 	{"format/loon", base},
 	{"format/snapfile", allow(base, "format/pb")},
@@ -57,6 +58,7 @@ var arrows = []arrow{
 	{"internal/testkit", allow(exporter, "internal/testkit/*")},
 	{"internal/testkit/*", allow(exporter, "internal/testkit")},
 	{"internal/clock", base},
+	{"internal/demo", nil},
 	{"internal/lint", nil},
 	{"format/pb/internal/protogen", nil},
 	{"bench", []string{"*"}},

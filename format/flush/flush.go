@@ -1,0 +1,211 @@
+// Package flush encodes what flushes of V1 segments leave in storage: for each chunk one insert log per field and a
+// statistics file, deltalogs, and the compound statistics of a sealed segment, all under Milvus's keys
+// (docs/format/binlog-v1.md 7). It stores nothing itself: it returns objects, and records them in the segment.
+//
+// Glossary: see package milvus; a chunk is what one flush writes, one file of every field with equal row counts.
+package flush
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
+
+	"github.com/snapexport/snapexport/fault"
+	"github.com/snapexport/snapexport/format/binlog"
+	"github.com/snapexport/snapexport/format/cell"
+	"github.com/snapexport/snapexport/format/deltalog"
+	"github.com/snapexport/snapexport/milvus"
+)
+
+const op = "write segment"
+
+// Object is a file to store.
+type Object struct {
+	Key  string // below the bucket
+	Body []byte
+}
+
+// Chunk are the rows of one flush: canonical arrays (cell.Type) of equal length by field id, the system fields RowID and
+// Timestamp included. Fields that were added to the schema later are absent.
+type Chunk map[milvus.FieldID]arrow.Array
+
+// Writer encodes the files of one collection's segments. It is used by one goroutine at a time.
+type Writer struct {
+	Root      string // key prefix, without slashes at its ends: "files"
+	Schema    *milvus.Schema
+	Binlogs   binlog.Writer
+	Deltalogs deltalog.Writer
+	Filter    binlog.FilterKind   // of the statistics
+	NextLogID func() milvus.LogID // never the same twice, above binlog.CompoundLogID
+}
+
+// SystemFields are RowID and Timestamp, which every segment has beside its schema's fields.
+func SystemFields() []milvus.Field {
+	return []milvus.Field{
+		{ID: milvus.RowIDField, Name: "RowID", Type: milvus.TypeInt64},
+		{ID: milvus.TimestampField, Name: "Timestamp", Type: milvus.TypeInt64},
+	}
+}
+
+// Insert encodes one more chunk of seg (ids, partition and collection set by the caller) and adds its files and rows to seg.
+func (w *Writer) Insert(seg *milvus.Segment, written milvus.Timestamp, chunk Chunk) ([]Object, error) {
+	fields, rows, err := w.fields(chunk)
+	if err != nil {
+		return nil, err
+	}
+	h := w.header(seg, written)
+	times := chunk[milvus.TimestampField].(*array.Int64).Int64Values()
+	if len(times) > 0 {
+		h.From, h.To = milvus.Timestamp(slices.Min(times)), milvus.Timestamp(slices.Max(times))
+	}
+	var out []Object
+	for _, f := range fields {
+		raw, err := cell.Encode(f, chunk[f.ID])
+		if err != nil {
+			return nil, err
+		}
+		body, err := w.Binlogs.Encode(h, f, raw)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, w.add(&seg.Binlogs, "insert_log", seg, f.ID, body, h, rows))
+		if f.PrimaryKey {
+			stats, err := binlog.EncodeStats(w.stats(f, chunk[f.ID]))
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, w.add(&seg.Statslogs, "stats_log", seg, f.ID, stats, h, rows))
+		}
+	}
+	seg.Rows += int64(rows)
+	return out, nil
+}
+
+// Delete encodes one more deltalog of seg and adds it to seg.
+func (w *Writer) Delete(seg *milvus.Segment, written milvus.Timestamp, d *deltalog.Deletes) (Object, error) {
+	h := w.header(seg, written)
+	if d.Len() > 0 {
+		h.From, h.To = milvus.Timestamp(slices.Min(d.TS)), milvus.Timestamp(slices.Max(d.TS))
+	}
+	body, err := w.Deltalogs.Encode(h, d)
+	if err != nil {
+		return Object{}, err
+	}
+	return w.add(&seg.Deltalogs, "delta_log", seg, deltaField, body, h, d.Len()), nil
+}
+
+// Seal returns the compound statistics file of seg, which has all of chunks, and makes it the only one in seg.
+func (w *Writer) Seal(seg *milvus.Segment, chunks ...Chunk) (Object, error) {
+	pk, ok := w.Schema.PrimaryKey()
+	if !ok {
+		return Object{}, fault.Corrupt(op, "the schema has no primary key")
+	}
+	all := make([]binlog.Stats, 0, len(chunks))
+	for _, c := range chunks {
+		all = append(all, w.stats(pk, c[pk.ID]))
+	}
+	body, err := binlog.EncodeCompoundStats(all)
+	if err != nil {
+		return Object{}, err
+	}
+	key := w.key("stats_log", seg, pk.ID, binlog.CompoundLogID)
+	seg.Statslogs = []milvus.FieldBinlog{{Field: pk.ID, Binlogs: []milvus.Binlog{{
+		File: milvus.FileRef{Key: key}, LogID: binlog.CompoundLogID, Entries: seg.Rows, Size: int64(len(body)), MemorySize: int64(len(body)),
+	}}}}
+	return Object{Key: key, Body: body}, nil
+}
+
+func (w *Writer) header(seg *milvus.Segment, written milvus.Timestamp) binlog.Header {
+	return binlog.Header{Collection: seg.Collection, Partition: seg.Partition, Segment: seg.ID, Written: written, From: 1, To: 1}
+}
+
+// fields returns the fields of the chunk, by id, and its number of rows.
+func (w *Writer) fields(chunk Chunk) ([]milvus.Field, int, error) {
+	known := append(SystemFields(), w.Schema.UserFields()...)
+	for _, s := range w.Schema.StructArrays {
+		known = append(known, s.Members...)
+	}
+	known = slices.DeleteFunc(known, func(f milvus.Field) bool { return chunk[f.ID] == nil })
+	slices.SortFunc(known, func(a, b milvus.Field) int { return cmp.Compare(a.ID, b.ID) })
+	if len(known) != len(chunk) {
+		return nil, 0, fault.Corrupt(op, "%d columns, of which the schema has %d", len(chunk), len(known))
+	}
+	if len(known) < 2 || known[1].ID != milvus.TimestampField {
+		return nil, 0, fault.Corrupt(op, "columns without RowID and Timestamp")
+	}
+	rows := chunk[milvus.TimestampField].Len()
+	for _, f := range known {
+		if n := chunk[f.ID].Len(); n != rows {
+			return nil, 0, fault.Corrupt(op, "field %d has %d rows, Timestamp %d", f.ID, n, rows)
+		}
+	}
+	if pk, ok := w.Schema.PrimaryKey(); !ok || chunk[pk.ID] == nil {
+		return nil, 0, fault.Corrupt(op, "columns without the primary key")
+	}
+	return known, rows, nil
+}
+
+// deltaField is the field of deltalogs in metadata; nobody reads it.
+const deltaField milvus.FieldID = 0
+
+// add records a file in one of seg's lists and returns the object.
+func (w *Writer) add(list *[]milvus.FieldBinlog, kind string, seg *milvus.Segment, f milvus.FieldID, body []byte, h binlog.Header, rows int) Object {
+	id := w.NextLogID()
+	key := w.key(kind, seg, f, id)
+	i := slices.IndexFunc(*list, func(b milvus.FieldBinlog) bool { return b.Field == f })
+	if i < 0 {
+		*list = append(*list, milvus.FieldBinlog{Field: f})
+		i = len(*list) - 1
+	}
+	memory := int64(len(body))
+	if d, err := binlog.OpenDescriptor(body); err == nil {
+		memory, _ = d.Extras.OriginalSize()
+	}
+	(*list)[i].Binlogs = append((*list)[i].Binlogs, milvus.Binlog{
+		File: milvus.FileRef{Key: key}, LogID: id, Entries: int64(rows), From: h.From, To: h.To, Size: int64(len(body)), MemorySize: memory,
+	})
+	return Object{Key: key, Body: body}
+}
+
+// key builds the object key; deltalogs have no level for the field.
+func (w *Writer) key(kind string, seg *milvus.Segment, f milvus.FieldID, id milvus.LogID) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s/%s/%d/%d/%d", w.Root, kind, seg.Collection, seg.Partition, seg.ID)
+	if kind != "delta_log" {
+		fmt.Fprintf(&b, "/%d", f)
+	}
+	fmt.Fprintf(&b, "/%d", id)
+	return b.String()
+}
+
+// stats summarises a chunk's primary keys.
+func (w *Writer) stats(pk milvus.Field, keys arrow.Array) binlog.Stats {
+	s := binlog.Stats{Field: pk.ID, PKType: pk.Type, Filter: binlog.NewFilter(w.Filter, keys.Len())}
+	switch a := keys.(type) {
+	case *array.Int64:
+		s.Min, s.Max = bounds(a.Int64Values())
+		for _, v := range a.Int64Values() {
+			s.Filter.AddInt64(v)
+		}
+	case *array.String:
+		all := make([]string, a.Len())
+		for i := range all {
+			all[i] = a.Value(i)
+			s.Filter.AddString(all[i])
+		}
+		s.Min, s.Max = bounds(all)
+	}
+	return s
+}
+
+func bounds[T cmp.Ordered](v []T) (least, most binlog.Key) {
+	if len(v) == 0 {
+		var zero T
+		return zero, zero
+	}
+	return slices.Min(v), slices.Max(v)
+}
