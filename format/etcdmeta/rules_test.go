@@ -380,11 +380,11 @@ func TestUnknownFields(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := cat.SegmentInfo(100, 1001)
+	got, err := cat.SegmentInfos(100)
 	if err != nil {
 		t.Fatal(err)
 	}
-	rows, err := SegmentRows(c.k, "files", got)
+	rows, err := SegmentRows(c.k, "files", got[1001])
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -26,24 +26,29 @@ type liveSegment struct {
 	info *pb.SegmentInfo
 }
 
-// SegmentInfo returns a segment's message with its logs, as stored: paths are not rebuilt, and it may be of a segment
-// that is not live. nil if there is none.
-func (c *Catalog) SegmentInfo(collection milvus.CollectionID, segment milvus.SegmentID) (*pb.SegmentInfo, error) {
+// SegmentInfos returns the messages of all of a collection's segments, live or not, with their logs as stored: paths are
+// not rebuilt. Who changes a segment's rows begins with its message, see [SegmentRows].
+func (c *Catalog) SegmentInfos(collection milvus.CollectionID) (map[milvus.SegmentID]*pb.SegmentInfo, error) {
 	s := c.collections[collection]
 	if s == nil {
 		return nil, nil
 	}
+	infos := map[int64]*pb.SegmentInfo{}
 	for _, r := range s.rows[kindSegment] {
-		if r.ids[2] != int64(segment) {
-			continue
-		}
 		info, err := decodeSegment(r)
 		if err != nil {
 			return nil, err
 		}
-		return info, s.addLogs(map[int64]*pb.SegmentInfo{r.ids[2]: info})
+		infos[info.ID] = info
 	}
-	return nil, nil
+	if err := s.addLogs(infos); err != nil {
+		return nil, err
+	}
+	out := make(map[milvus.SegmentID]*pb.SegmentInfo, len(infos))
+	for id, info := range infos {
+		out[milvus.SegmentID(id)] = info
+	}
+	return out, nil
 }
 
 func decodeSegment(r row) (*pb.SegmentInfo, error) {
