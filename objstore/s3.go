@@ -60,7 +60,9 @@ func newServer(ctx context.Context, s Settings, retry RetryPolicy) (*server, err
 		if s.PathStyle != nil {
 			o.UsePathStyle = *s.PathStyle
 		}
-		o.Credentials = credentialSource{inner: o.Credentials}
+		if s.Credentials != "anonymous" { // which the SDK knows by its type
+			o.Credentials = credentialSource{inner: o.Credentials}
+		}
 		o.Retryer = aws.NopRetryer{} // WithRetry knows which calls may be repeated
 		o.RequestChecksumCalculation = aws.RequestChecksumCalculationWhenRequired
 		o.ResponseChecksumValidation = aws.ResponseChecksumValidationWhenRequired
