@@ -20,11 +20,11 @@ import (
 
 // Bounds of conversations with etcd (docs/format/etcd.md 10).
 const (
-	etcdPage        = 5000             // rows of one request
-	etcdDialTimeout = 5 * time.Second  // until a connection stands
-	etcdTimeout     = 20 * time.Second // for one request
-	etcdTries       = 3                // of reading everything at one revision
-	etcdPause       = time.Second      // between them: half a change should be whole by then
+	etcdPage        = 5000                   // rows of one request
+	etcdDialTimeout = 5 * time.Second        // until a connection stands
+	etcdTimeout     = 20 * time.Second       // for one request
+	etcdTries       = 3                      // of reading everything at one revision
+	etcdPause       = 500 * time.Millisecond // between them: half a change should be whole by then
 )
 
 // etcdSource reads a live etcd at one revision: that of its first answer.
@@ -32,6 +32,7 @@ type etcdSource struct {
 	client   *clientv3.Client
 	name     string
 	revision int64
+	page     int64 // rows of one request
 }
 
 // openEtcd connects. The client is silent and reads nothing from the environment.
@@ -50,7 +51,7 @@ func openEtcd(ctx context.Context, src Source, password objstore.Secret) (*etcdS
 	if err != nil {
 		return nil, etcdError(err, src.text)
 	}
-	return &etcdSource{client: client, name: src.text}, nil
+	return &etcdSource{client: client, name: src.text, page: etcdPage}, nil
 }
 
 func (e *etcdSource) close() error { return e.client.Close() }
@@ -97,7 +98,7 @@ func (e *etcdSource) get(ctx context.Context, from, end string) (*clientv3.GetRe
 	ctx, cancel := context.WithTimeout(ctx, etcdTimeout)
 	defer cancel()
 	opts := []clientv3.OpOption{
-		clientv3.WithRange(end), clientv3.WithLimit(etcdPage), clientv3.WithSort(clientv3.SortByKey, clientv3.SortAscend),
+		clientv3.WithRange(end), clientv3.WithLimit(e.page), clientv3.WithSort(clientv3.SortByKey, clientv3.SortAscend),
 	}
 	if e.revision != 0 {
 		opts = append(opts, clientv3.WithRev(e.revision))
