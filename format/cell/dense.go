@@ -72,9 +72,9 @@ func (d *decoder) vectors(width int) ([]byte, error) {
 func widen(t milvus.DataType, b []byte) []byte {
 	switch t {
 	case milvus.TypeFloat16Vector:
-		return widenHalves(b, widenHalf)
+		return widenHalves(b)
 	case milvus.TypeBFloat16Vector:
-		return widenHalves(b, widenBrain)
+		return widenBrains(b)
 	case milvus.TypeInt8Vector:
 		out := make([]int32, len(b))
 		for i, v := range b {
@@ -85,10 +85,18 @@ func widen(t milvus.DataType, b []byte) []byte {
 	return b
 }
 
-func widenHalves(b []byte, widen func(uint16) uint32) []byte {
+func widenHalves(b []byte) []byte {
 	out := make([]uint32, len(b)/2)
 	for i := range out {
-		out[i] = widen(binary.LittleEndian.Uint16(b[2*i:]))
+		out[i] = widenHalf(binary.LittleEndian.Uint16(b[2*i:]))
+	}
+	return arrow.Uint32Traits.CastToBytes(out)
+}
+
+func widenBrains(b []byte) []byte {
+	out := make([]uint32, len(b)/2)
+	for i := range out {
+		out[i] = widenBrain(binary.LittleEndian.Uint16(b[2*i:]))
 	}
 	return arrow.Uint32Traits.CastToBytes(out)
 }

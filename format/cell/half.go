@@ -4,20 +4,23 @@ import "math"
 
 // Halves are widened and narrowed by their bits, so that payloads of NaN and signs of zero survive.
 
-// widenHalf returns the float32 bits of an IEEE half.
+// widenHalf returns the float32 bits of an IEEE half. It is small enough to be inlined.
 func widenHalf(h uint16) uint32 {
-	sign := uint32(h&0x8000) << 16
 	bits := uint32(h&0x7fff) << 13
-	switch {
-	case bits >= 0x7c00<<13: // infinite or NaN
-		return sign | 0x7f800000 | bits&0x007fffff
-	case bits >= 0x0400<<13:
-		return sign | (bits + (127-15)<<23)
+	if e := bits >> 23; e-1 < 30 { // normal
+		return uint32(h&0x8000)<<16 | (bits + (127-15)<<23)
+	}
+	return uint32(h&0x8000)<<16 | widenRare(bits)
+}
+
+// widenRare widens what is no normal number.
+func widenRare(bits uint32) uint32 {
+	if bits >= 0x7c00<<13 { // infinite or NaN
+		return 0x7f800000 | bits&0x007fffff
 	}
 	// Subnormal or zero: the bits are a fraction of the smallest normal half.
 	const base = (127 - 15 + 1) << 23
-	f := math.Float32frombits(bits+base) - math.Float32frombits(base)
-	return sign | math.Float32bits(f)
+	return math.Float32bits(math.Float32frombits(bits+base) - math.Float32frombits(base))
 }
 
 // narrowHalf returns the IEEE half nearest to the float32 bits, ties to even.

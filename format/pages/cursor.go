@@ -281,6 +281,15 @@ func (c *Cursor) fixedValues() (arrow.Array, error) {
 // spread puts values where valid has a bit, zeros elsewhere.
 func spread(values []byte, width int, valid []byte, n int) []byte {
 	out := make([]byte, n*width)
+	if width == 8 { // without branches, since NULLs are often scattered
+		k := 0
+		for i := range n {
+			bit := int(valid[i/8] >> (i % 8) & 1)
+			binary.LittleEndian.PutUint64(out[8*i:], load(values, 8*k)&-uint64(bit))
+			k += bit
+		}
+		return out
+	}
 	for i := 0; i < n; {
 		if valid[i/8]>>(i%8)&1 == 0 {
 			i++
