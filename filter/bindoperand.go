@@ -38,8 +38,8 @@ func (b *binder) product(s *syntaxProduct) (node, error) {
 
 func (b *binder) signed(s *syntaxSigned) (node, error) {
 	negative := countMinus(s.Signs)%2 == 1
-	if p := s.Power.Base; negative && p.Int != nil && len(s.Power.Exponents) == 0 {
-		return b.literalNode(p, true) // the smallest integer has no positive counterpart
+	if p := s.Power.Base; negative && (p.Int != nil || p.Float != nil) && len(s.Power.Exponents) == 0 {
+		return b.literalNode(p, true) // the smallest integer has no positive counterpart, -0.0 is not 0 - 0.0
 	}
 	n, err := b.power(s.Power)
 	if err != nil || len(s.Signs) == 0 {
@@ -209,7 +209,7 @@ func (b *binder) literalNode(s *syntaxPrimary, negative bool) (node, error) {
 	case s.Int != nil:
 		v, err = b.parseInt(s.Pos.Offset, *s.Int, negative)
 	case s.Float != nil:
-		v, err = b.parseFloat(s.Pos.Offset, *s.Float, false)
+		v, err = b.parseFloat(s.Pos.Offset, *s.Float, negative)
 	case s.Text != nil:
 		v, err = b.parseString(s.Pos, *s.Text)
 	case s.ISO != nil:
@@ -217,7 +217,9 @@ func (b *binder) literalNode(s *syntaxPrimary, negative bool) (node, error) {
 	case s.Interval != nil:
 		text, _ := unquote(*s.Interval)
 		v.kind = kindInterval
-		if v.span, err = parseInterval(text); err != nil {
+		var span interval
+		span, err = parseInterval(text)
+		if v.span = &span; err != nil {
 			err = b.invalid(s.Pos.Offset, "%v", err).WithHint("write INTERVAL 'P1DT12H'")
 		}
 	}

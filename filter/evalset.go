@@ -174,6 +174,9 @@ func (c *containment) eval(b *batch, need bitmap) (truth, error) {
 		return truth{}, err
 	}
 	yes, items := zeros(b.rows), list.ListValues()
+	if ints, ok := items.(*array.Int64); ok && c.mode != containsAll && items.NullN() == 0 {
+		return masked(c.anyInt(list, ints.Int64Values(), need), nulls(list)), nil
+	}
 	cell := newVector(kindOf(field.ElementType).stored(), 1)
 	for i := range need.rows {
 		tally.reset()
@@ -195,6 +198,21 @@ func (c *containment) eval(b *batch, need bitmap) (truth, error) {
 		}
 	}
 	return masked(yes, nulls(list)), nil
+}
+
+// anyInt is the common case: one of some integers in lists of integers.
+func (c *containment) anyInt(list *array.List, items []int64, need bitmap) bitmap {
+	yes := zeros(list.Len())
+	for i := range need.rows {
+		start, end := list.ValueOffsets(i)
+		for _, v := range items[start:end] {
+			if c.set.ints.has(v) {
+				yes.set(i)
+				break
+			}
+		}
+	}
+	return yes
 }
 
 func (c *containment) evalPath(b *batch, need bitmap, p *path, tally *tally) (truth, error) {

@@ -191,13 +191,23 @@ func (s *jsonScanner) skipString(escaped *bool) error {
 	if s.peek() != '"' {
 		return errJSON
 	}
-	for i := s.at + 1; i < len(s.text); i++ {
+	start := s.at + 1
+	n := strings.IndexByte(s.text[start:], '"')
+	if n < 0 {
+		return errJSON
+	}
+	backslash := strings.IndexByte(s.text[start:start+n], '\\')
+	if backslash < 0 {
+		s.at = start + n + 1
+		return nil
+	}
+	*escaped = true
+	for i := start + backslash; i < len(s.text); i++ {
 		switch s.text[i] {
 		case '"':
 			s.at = i + 1
 			return nil
 		case '\\':
-			*escaped = true
 			i++
 		}
 	}

@@ -136,7 +136,7 @@ func (v *interval) add(number string, unit byte, clock bool, sign int64) bool {
 }
 
 // shift adds the interval sign times to a point in time. A day past the end of a month runs into the next one, as in Milvus.
-func (v interval) shift(micros int64, sign int) int64 {
+func (v *interval) shift(micros int64, sign int) int64 {
 	if v.months == 0 {
 		return micros + int64(sign)*(v.micros+int64(v.days)*microsPerDay)
 	}

@@ -53,7 +53,7 @@ type scalar struct {
 	f    float64
 	s    string
 	list []scalar
-	span interval
+	span *interval
 }
 
 func boolScalar(b bool) scalar     { return scalar{kind: kindBool, b: b} }

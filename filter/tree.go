@@ -83,7 +83,7 @@ type (
 	// shifted is a point in time plus or minus an interval.
 	shifted struct {
 		moment operand
-		span   interval
+		span   *interval
 		sign   int
 		depth  int
 	}
