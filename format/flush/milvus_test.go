@@ -30,6 +30,7 @@ func TestMilvusImports(t *testing.T) {
 		{"current codec", milvus.TypeInt64, binlog.Writer{}, deltalog.Writer{}, binlog.FilterBlocked},
 		{"current codec", milvus.TypeVarChar, binlog.Writer{}, deltalog.Writer{}, binlog.FilterBlocked},
 		{"deletes as text", milvus.TypeInt64, binlog.Writer{}, deltalog.Writer{Form: deltalog.Text}, binlog.FilterBasic},
+		{"stream", milvus.TypeInt64, binlog.Writer{Dialect: binlog.Stream}, deltalog.Writer{Dialect: binlog.Stream}, binlog.FilterBlocked},
 		{"early stream", milvus.TypeInt64, binlog.Writer{}, deltalog.Writer{Dialect: binlog.Stream, Before25: true}, binlog.FilterBasic},
 	} {
 		t.Run(c.name+" "+c.key.String(), func(t *testing.T) {
