@@ -29,7 +29,7 @@ func startEtcd(t *testing.T) (address string, client *clientv3.Client) {
 	config := embed.NewConfig()
 	config.Dir = t.TempDir()
 	config.LogLevel, config.LogOutputs = "fatal", []string{os.DevNull}
-	config.UnsafeNoFsync = true
+	config.UnsafeNoFsync, config.BcryptCost = true, 4
 	any := url.URL{Scheme: "http", Host: "127.0.0.1:0"}
 	config.ListenClientUrls, config.ListenPeerUrls = []url.URL{any}, []url.URL{any}
 	server, err := embed.StartEtcd(config)

@@ -53,6 +53,7 @@ type Totals struct {
 	Files            int64 `json:"files"`
 	Bytes            int64 `json:"bytes"`
 	ManifestSegments int   `json:"manifest_segments,omitempty"`
+	UncountedDeletes int64 `json:"uncounted_delete_files,omitempty"` // files with deletes that DeleteEntries lacks
 }
 
 // FileKind is what a file is for.
@@ -140,6 +141,7 @@ func (r *Report) add(seg *milvus.Segment, list bool) {
 	r.Totals.Segments++
 	r.Totals.Rows += entry.Rows
 	r.Totals.DeleteEntries += entry.DeleteEntries
+	r.Totals.UncountedDeletes += uncounted(seg)
 	r.Totals.Files += entry.Files
 	r.Totals.Bytes += entry.Bytes
 	if seg.StorageVersion == milvus.StorageV3 {

@@ -22,11 +22,14 @@ func (s *Snapshot) Manifest(seg *milvus.Segment) (Manifest, error) { return s.pa
 // Paths returns the resolver for paths that are found later, inside V3 manifests.
 func (s *Snapshot) Paths() *Resolver { return s.paths }
 
+// v3Manifest is the manifest path of a V3 segment as recorded.
+type v3Manifest struct {
+	Version int64  `json:"ver"`
+	Base    string `json:"base_path"`
+}
+
 func (r *Resolver) manifest(seg *milvus.Segment) (Manifest, error) {
-	var recorded struct {
-		Version int64  `json:"ver"`
-		Base    string `json:"base_path"`
-	}
+	var recorded v3Manifest
 	if seg.ManifestPath == "" {
 		return Manifest{}, fault.Missing(opSegment, "segment %d has storage version 3 and no manifest", seg.ID)
 	}

@@ -111,6 +111,18 @@ func deleteEntries(seg *milvus.Segment) (n int64) {
 	return n
 }
 
+// uncounted returns the number of files of deletes whose entries are not recorded, as in backups.
+func uncounted(seg *milvus.Segment) (n int64) {
+	for i := range seg.Deltalogs {
+		for j := range seg.Deltalogs[i].Binlogs {
+			if seg.Deltalogs[i].Binlogs[j].Entries == 0 {
+				n++
+			}
+		}
+	}
+	return n
+}
+
 func storageVersions(s *Snapshot) []int64 {
 	out := []int64{}
 	for i := range s.Segments {
