@@ -110,8 +110,7 @@ func bitsAt(b []byte, bit, width int) uint64 {
 	return v
 }
 
-// deltaLengths decodes a whole sequence of n lengths, which must be not negative and, where sum is wanted, fit into the
-// bytes behind them. It returns those bytes too.
+// deltaLengths decodes a whole sequence of n lengths, which must not be negative, and returns the bytes behind them too.
 func deltaLengths(src []byte, n int) (lengths []int32, rest []byte, err error) {
 	d, err := newDelta(src)
 	if err != nil {

@@ -212,6 +212,10 @@ func fuzzSeeds(f *testing.F) {
 		}
 		f.Add(b)
 	}
+	levels := func(reps, defs []byte) []byte {
+		return pageV1(f, len(reps), format.Plain, [][]byte{runsOf(reps...), runsOf(defs...)}, int64s(1, 2))
+	}
+	f.Add(craft(f, listSchema(), Int64, 2, 6, levels([]byte{0, 0, 1}, []byte{0, 3, 3}), levels([]byte{1, 1, 1}, []byte{3, 3, 2})))
 }
 
 // FuzzOpen: any bytes give a file or an error with a class.
