@@ -117,10 +117,15 @@ func redact(path string) string {
 	return scheme + "://" + authority + key
 }
 
-var userInfo = regexp.MustCompile(`//[^/@]*@`)
+var (
+	userInfo = regexp.MustCompile(`//[^/@]*@`)
+	password = regexp.MustCompile(`(?i)(passw(?:or)?d|secret|token|key)=[^&#]*`)
+)
 
-// redactUsers returns a SOURCE without what stands before a host.
-func redactUsers(source string) string { return userInfo.ReplaceAllString(source, "//...@") }
+// redactUsers returns a SOURCE without what stands before a host, and without settings that look like secrets.
+func redactUsers(source string) string {
+	return password.ReplaceAllString(userInfo.ReplaceAllString(source, "//...@"), "$1=...")
+}
 
 // validBucket accepts the characters that S3, GCS, Azure and MinIO use in the names of buckets and containers.
 func validBucket(name string) bool {
