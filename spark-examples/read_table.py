@@ -2,7 +2,7 @@
 """Reads a table that snapexport wrote with Spark: as an Iceberg table, and its data folder as plain Parquet.
 
   export AWS_ENDPOINT_URL=http://127.0.0.1:7070 AWS_ACCESS_KEY_ID=... AWS_SECRET_ACCESS_KEY=... AWS_REGION=us-east-1
-  python read_table.py s3a://lake/demo/compacted --key id --absent 0,8,14 --vector v --top 5
+  python read_table.py s3a://lake/demo/lifecycle --key id --absent 3,4,5 --vector v --top 5
 
 Without AWS_ENDPOINT_URL it talks to AWS. Spark fetches the jars named in PACKAGES unless --jars (or SNAPEXPORT_JARS) names a
 folder that has them, such as .tools/jars/spark-4.0 after `make tools`. Needs pyspark 4.0 and a JDK 17.
