@@ -41,9 +41,13 @@ func (b *batcher) next(yield func(arrow.RecordBatch) error) (int, error) {
 	if err := b.judge(rows, bads, n); err != nil {
 		return 0, err
 	}
-	batch, err := b.build(rows, runsOf(b.live))
-	if err != nil || batch.NumRows() == 0 {
-		return n, err
+	runs := runsOf(b.live)
+	if len(runs) == 0 {
+		return n, nil
+	}
+	batch, err := b.build(rows, runs)
+	if err != nil {
+		return 0, err
 	}
 	return n, yield(batch)
 }
@@ -111,12 +115,9 @@ func deselect(live []bool, mask *filter.Mask) (cleared int64) {
 	return cleared
 }
 
-// build makes the output batch of the rows in the runs.
+// build makes the output batch of the rows in the runs, of which there is at least one.
 func (b *batcher) build(rows map[milvus.FieldID]arrow.Array, runs []run) (arrow.RecordBatch, error) {
 	n := length(runs)
-	if n == 0 {
-		return array.NewRecordBatch(b.scan.schema, make([]arrow.Array, len(b.scan.cols)), 0), nil
-	}
 	out := make([]arrow.Array, len(b.scan.cols))
 	for i := range b.scan.cols {
 		c := &b.scan.cols[i]

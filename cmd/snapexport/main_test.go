@@ -9,6 +9,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/snapexport/snapexport/internal/testkit"
 )
 
 // runAsCommand makes the test binary behave as snapexport, so that tests see a process of its own: exit code, memory, signals.
@@ -18,7 +20,9 @@ func TestMain(m *testing.M) {
 	if os.Getenv(runAsCommand) != "" {
 		os.Exit(run())
 	}
-	os.Exit(m.Run())
+	code := m.Run()
+	testkit.StopEngines()
+	os.Exit(code)
 }
 
 // outcome is what one invocation did.
