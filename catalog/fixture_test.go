@@ -141,3 +141,7 @@ func (p place) write(t testing.TB, location, name string, s *Schema, rows string
 func row(id string) string { return `[{"id": ` + id + `, "vec": [` + id + `, 0]}]` }
 
 func int64p(v int64) *int64 { return &v }
+
+func appended(s *arrow.Schema, f ...arrow.Field) *arrow.Schema {
+	return arrow.NewSchema(append(s.Fields(), f...), nil)
+}

@@ -146,10 +146,10 @@ func (p *Path) create(ctx context.Context, r root, key string, body []byte) erro
 		switch {
 		case readErr == nil && bytes.Equal(there, body):
 			return nil
-		case readErr == nil || errors.Is(readErr, fault.ErrLimit) || errors.Is(err, fault.ErrConflict):
+		case readErr == nil || errors.Is(readErr, fault.ErrLimit):
 			return fmt.Errorf("%w: %s is another's", table.ErrCommitFailed, key)
-		case !errors.Is(err, objstore.ErrUnknownOutcome) && !errors.Is(err, objstore.ErrTransient):
-			return err // refused, and not written
+		case refused(err) && try == 1:
+			return err
 		case try == createTries:
 			return fault.New(objstore.ErrUnknownOutcome, op, "%w", err).On(key).WithHint("run the same export again: it finds out")
 		}
@@ -157,6 +157,12 @@ func (p *Path) create(ctx context.Context, r root, key string, body []byte) erro
 			return fault.New(objstore.ErrUnknownOutcome, op, "%w", err).On(key).WithHint("run the same export again: it finds out")
 		}
 	}
+}
+
+// refused says whether a create that failed was certainly not carried out. A conflict is no refusal: the object that is in
+// the way may be our own, from a try before.
+func refused(err error) bool {
+	return !errors.Is(err, objstore.ErrUnknownOutcome) && !errors.Is(err, objstore.ErrTransient) && !errors.Is(err, fault.ErrConflict)
 }
 
 // publish writes the version hint. Another writer may have gone on meanwhile, and its hint may have come before ours: the

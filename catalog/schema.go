@@ -28,7 +28,7 @@ type SchemaOptions struct {
 }
 
 // FromArrow gives the Iceberg schema of Arrow data in the exporter's types. The ids are those that creating a table gives
-// (1, 2, ... over the columns, then over what is nested in them), or the table's own. Names that differ only in case, or
+// (1, 2, ... with what is nested in a column right behind it), or the table's own. Names that differ only in case, or
 // that engines reserve, are ErrConflict; types without an Iceberg form are ErrUnsupported.
 func FromArrow(s *arrow.Schema, opts SchemaOptions) (*Schema, error) {
 	if err := checkNames(s.Fields(), ""); err != nil {
