@@ -34,10 +34,12 @@ class Engine:
         self.s3 = None
 
     def configure(self, s3, conf):
+        if s3 and s3 != self.s3:
+            self.use(s3)
         for key, value in conf.items():
             self.session.conf.set(key, value)
-        if not s3 or s3 == self.s3:
-            return
+
+    def use(self, s3):
         hadoop = self.session.sparkContext._jsc.hadoopConfiguration()
         hadoop.set("fs.s3a.endpoint", s3["endpoint"])
         hadoop.set("fs.s3a.endpoint.region", s3["region"])
@@ -46,6 +48,8 @@ class Engine:
         hadoop.set("fs.s3a.connection.ssl.enabled", str(s3["endpoint"].startswith("https")).lower())
         # File systems are cached by bucket, not by endpoint: those of another server must go.
         self.session._jvm.org.apache.hadoop.fs.FileSystem.closeAll()
+        # Iceberg's catalog of paths keeps the settings of when the session first used it.
+        self.session = self.session.newSession()
         self.s3 = s3
 
     def frame(self, uri, ref, data):
