@@ -94,6 +94,7 @@ type Rule struct {
 	TTLField     milvus.FieldID   `json:"ttl_field,omitempty"`
 	Where        string           `json:"where,omitempty"`
 	BadRows      reader.BadRows   `json:"on_bad_row"`
+	CheckJSON    bool             `json:"check_json,omitempty"` // only where it can change rows
 	PartitionSet []string         `json:"partitions,omitempty"`
 }
 
@@ -129,7 +130,7 @@ func NewPlan(scan *reader.Scan, ropts reader.Options, opts Options) (*Plan, erro
 		Snapshot:   Snapshot{Name: snap.Name, ID: snap.ID, CollectionID: snap.Collection.ID, CreateTS: snap.CreateTS},
 		Collection: snap.Collection.Database + "." + snap.Collection.Schema.Name,
 		Rule: Rule{AsOf: rule.AsOf, TTLNowMilli: rule.TTL.NowMilli, TTLAgeMilli: rule.TTL.MaxAgeMilli, TTLField: rule.TTL.Field,
-			BadRows: ropts.OnBad, PartitionSet: ropts.Partitions},
+			BadRows: ropts.OnBad, CheckJSON: ropts.CheckJSON && ropts.OnBad != reader.BadFail, PartitionSet: ropts.Partitions},
 	}
 	if ropts.Where != nil {
 		p.Rule.Where = ropts.Where.String()

@@ -20,39 +20,56 @@ type cursor struct {
 	name  string         // of the file, for errors
 	pages *binlog.Column // nil: a constant
 	bad   BadRows
+	json  bool // check that JSON is JSON
 
+	rest   arrow.Array // raw rows of the file's page that are not decoded yet; nil: none
 	page   arrow.Array // canonical; rows from offset on are not taken yet
 	offset int
 	bads   []int // rows of page that did not fit, in order
-	before int64 // rows of earlier pages
+	before int64 // rows of the file before page
 }
 
-// available returns how many rows can be taken at once, 0 at the end of the file. A constant has as many as asked for.
+// maxDecoded bounds the bytes of dense vectors that are decoded at once. A page of NULLs takes a few bytes in a file, while
+// in a canonical array each NULL is as wide as a vector.
+const maxDecoded = 16 << 20
+
+// available returns how many rows can be taken at once, 0 at the end of the file. A constant has as many as asked for, within
+// maxDecoded.
 func (c *cursor) available(limit int) (int, error) {
 	if c.pages == nil {
-		return limit, nil
+		return min(limit, cell.MaxRows(c.field, maxDecoded)), nil
 	}
 	for c.page == nil || c.offset == c.page.Len() {
-		raw, err := c.pages.Next()
-		if errors.Is(err, io.EOF) {
-			return 0, nil
+		if c.rest == nil {
+			raw, err := c.pages.Next()
+			if errors.Is(err, io.EOF) {
+				return 0, nil
+			}
+			if err != nil {
+				return 0, fault.Place(err, c.name)
+			}
+			c.rest = raw
 		}
-		if err != nil {
-			return 0, fault.Place(err, c.name)
-		}
-		if c.page != nil {
-			c.before += int64(c.page.Len())
-		}
-		if err := c.decode(raw); err != nil {
+		if err := c.decode(); err != nil {
 			return 0, err
 		}
 	}
 	return min(limit, c.page.Len()-c.offset), nil
 }
 
-func (c *cursor) decode(raw arrow.Array) (err error) {
+// decode makes the next rows of rest the page.
+func (c *cursor) decode() (err error) {
+	if c.page != nil {
+		c.before += int64(c.page.Len())
+	}
+	raw, n := c.rest, cell.MaxRows(c.field, maxDecoded)
+	c.rest = nil
+	if raw.Len() > n {
+		c.rest = array.NewSlice(raw, int64(n), int64(raw.Len()))
+		raw = array.NewSlice(raw, 0, int64(n))
+	}
 	c.offset, c.bads = 0, c.bads[:0]
-	opts := cell.Options{}
+	opts := cell.Options{CheckJSON: c.json}
 	if c.bad != BadFail {
 		opts.OnBad = func(row int, _ error) error {
 			c.bads = append(c.bads, row)
@@ -61,7 +78,7 @@ func (c *cursor) decode(raw arrow.Array) (err error) {
 	}
 	c.page, err = cell.Decode(c.field, raw, opts)
 	if err != nil {
-		return fault.Place(fmt.Errorf("field %s, in the page that starts at row %d: %w", c.field.Name, c.before, err), c.name)
+		return fault.Place(fmt.Errorf("field %s, counted from row %d of the file: %w", c.field.Name, c.before, err), c.name)
 	}
 	return nil
 }

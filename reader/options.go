@@ -67,6 +67,8 @@ type Options struct {
 	Now   time.Time // for TTLNow
 	OnBad BadRows
 
+	CheckJSON bool // a JSON value that is not JSON does not fit its field
+
 	MaxBatchRows int // 0: DefaultBatchRows
 	Budget       *Budget
 	Opener       *objstore.Opener

@@ -10,6 +10,7 @@ import (
 	"github.com/snapexport/snapexport/deltamerge"
 	"github.com/snapexport/snapexport/fault"
 	"github.com/snapexport/snapexport/format/binlog"
+	"github.com/snapexport/snapexport/format/cell"
 	"github.com/snapexport/snapexport/milvus"
 )
 
@@ -65,9 +66,20 @@ func (s *Scan) need(seg *milvus.Segment, chunks []chunk) int64 {
 		}
 	}
 	for _, c := range chunks {
-		largest = max(largest, c.bytes()+int64(len(c.files))*min(pageReserve, max(c.rows, 1)*64))
+		largest = max(largest, c.bytes()+int64(len(c.files))*min(pageReserve, max(c.rows, 1)*64)+s.nulls(c))
 	}
 	return deletes + largest
+}
+
+// nulls returns the memory that NULLs of dense vectors can take beside what their files hold.
+func (s *Scan) nulls(c chunk) (n int64) {
+	for _, f := range s.reads() {
+		if f.Nullable && f.Type.IsDenseVector() {
+			width := int64(maxDecoded / cell.MaxRows(f, maxDecoded))
+			n += min(maxDecoded, c.rows*width)
+		}
+	}
+	return n
 }
 
 // readChunk fetches the chunk's files and walks through them.
@@ -111,7 +123,7 @@ func (s *Scan) openChunk(ctx context.Context, c chunk, counts *Counts) (map[milv
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(filesAtOnce)
 	for i, f := range fields {
-		opened[i] = &cursor{field: f, bad: s.opts.OnBad}
+		opened[i] = &cursor{field: f, bad: s.opts.OnBad, json: s.opts.CheckJSON}
 		b, ok := c.files[f.ID]
 		if !ok {
 			continue
