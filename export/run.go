@@ -262,27 +262,11 @@ func (r *runner) result(work Work) *Result {
 	out := &Result{
 		Table: r.plan.Target, ExportID: r.plan.ExportID, RowsRead: c.Rows, RowsDeleted: c.Deleted, RowsAfterCut: c.AfterCut, RowsExpired: c.Expired,
 		RowsFiltered: c.Filtered, RowsWritten: c.Written(), FilesWritten: len(work.Files), BytesRead: c.Bytes, ContentHash: work.Hash.String(),
-		Warnings: append([]describe.Warning{}, r.scan.Snapshot().Warnings...),
+		Warnings: r.scan.Warnings(c),
 	}
 	for _, f := range work.Files {
 		out.BytesWritten += f.Stats.Bytes
 	}
-	var deletesAfter int64
-	out.DeletesRead, deletesAfter = r.scan.Deletes()
-	for _, w := range []struct {
-		n          int64
-		kind, text string
-	}{
-		{c.AfterCut, "rows after the cut", "%d rows are newer than the snapshot's timestamp and were left out"},
-		{deletesAfter, "deletes after the cut", "%d deletes are newer than the snapshot's timestamp and were not applied"},
-		{c.Expired, "expired", "%d rows are past the collection's TTL and were left out (--ttl off keeps them)"},
-		{c.SeveralEvents, "several events", "%d binlogs hold more than one event; their rows were concatenated"},
-		{c.BadSkipped, "rows skipped", "%d rows with values that do not fit their fields were left out"},
-		{c.BadNulls, "values made NULL", "%d values that do not fit their fields were made NULL"},
-	} {
-		if w.n > 0 {
-			out.Warnings = append(out.Warnings, describe.Warning{Kind: w.kind, Message: fmt.Sprintf(w.text, w.n)})
-		}
-	}
+	out.DeletesRead, _ = r.scan.Deletes()
 	return out
 }

@@ -197,7 +197,7 @@ func unknownColumns(want map[string]bool, schema *milvus.Schema) error {
 		for _, a := range schema.StructArrays {
 			have = append(have, a.Name)
 		}
-		return fault.Missing("select columns", "the collection %s has no field %q", schema.Name, name).WithHint("its fields are %s", strings.Join(have, ", "))
+		return fault.New(ErrSelect, "select columns", "the collection %s has no field %q", schema.Name, name).WithHint("its fields are %s", strings.Join(have, ", "))
 	}
 	return nil
 }

@@ -161,7 +161,7 @@ func (s *Scan) partitions() (map[milvus.PartitionID]bool, error) {
 	for _, name := range s.opts.Partitions {
 		id, ok := byName[name]
 		if !ok {
-			return nil, fault.Missing("select partitions", "the collection has no partition %q", name).WithHint("it has %s", strings.Join(have, ", "))
+			return nil, fault.New(ErrSelect, "select partitions", "the collection has no partition %q", name).WithHint("it has %s", strings.Join(have, ", "))
 		}
 		out[id] = true
 	}
