@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"strings"
 
 	"golang.org/x/sync/errgroup"
 
@@ -15,6 +16,10 @@ import (
 
 // loadFile resolves a metadata JSON.
 func loadFile(ctx context.Context, src Source, opts Options) (*Snapshot, error) {
+	if !strings.HasSuffix(src.URI, ".json") {
+		return nil, fault.New(ErrUsage, "read SOURCE", "%q is not a snapshot's metadata file, {root}/snapshots/{collection}/metadata/{id}.json", src.text).
+			WithHint("of a bucket or directory, name the snapshot: %s#[database.]collection/(snapshot|latest); snapexport list shows what there is", src.text)
+	}
 	r, err := newResolver(opts)
 	if err != nil {
 		return nil, err

@@ -51,6 +51,14 @@ func TestNames(t *testing.T) {
 	}
 }
 
+func TestDirectoryWithoutName(t *testing.T) {
+	for _, source := range []string{t.TempDir(), "s3://bucket/root", "s3://bucket"} {
+		if _, err := Resolve(context.Background(), source, caseOptions(".", "a")); !errors.Is(err, ErrUsage) {
+			t.Errorf("%s: %v; want ErrUsage", source, err)
+		}
+	}
+}
+
 // TestSeveralOfOneName: a name that means two snapshots is not guessed at.
 func TestSeveralOfOneName(t *testing.T) {
 	from := filepath.Join(testkit.Acceptance(t), "traps", "t15-format-5", "bucket", "files", "snapshots")

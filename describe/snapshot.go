@@ -42,7 +42,7 @@ type Snapshot struct {
 	// Root is the key prefix, without a slash at its end, below which the snapshot's own files lie; "" is the whole store.
 	Root string
 
-	FormatVersion int // of a snapshot's files, 0 to 5; 0 for other kinds
+	FormatVersion int // of a snapshot's files, 1 to 5; 0 for other kinds
 	Layout        Layout
 
 	// Segments are sorted by id. Every FileRef is resolved: Bucket is a store's URI, Key a key in it, and the path was
