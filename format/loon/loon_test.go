@@ -1,0 +1,165 @@
+package loon
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/snapexport/snapexport/fault"
+	"github.com/snapexport/snapexport/internal/testkit"
+)
+
+func sample() *Manifest {
+	return &Manifest{
+		Groups: []ColumnGroup{
+			{Columns: []string{"0", "1", "100"}, Format: FormatParquet, Files: []File{{"0_a.parquet", 0, 40, 1234, 99}, {"0_b.parquet", 5, 25, 0, 0}}},
+			{Columns: []string{"101"}, Format: FormatParquet, Files: []File{{"1_c.parquet", 0, 60, 0, 0}}},
+		},
+		Deltas: []Delta{{"455401022", DeltaPrimaryKey, 7}},
+		LOBs:   []LOBFile{{"../lobs/103/_data/x.vx", 103, 9, 8, 77}},
+	}
+}
+
+func TestRoundTrip(t *testing.T) {
+	want := sample()
+	b, err := Encode(want)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, _ := Encode(want)
+	if string(b) != string(again) {
+		t.Error("the same manifest gives other bytes")
+	}
+	got, err := Decode(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Error(d)
+	}
+	if n, err := got.Rows(); n != 60 || err != nil {
+		t.Errorf("%d rows, %v", n, err)
+	}
+}
+
+func TestRefusals(t *testing.T) {
+	for _, tc := range []struct {
+		name  string
+		spoil func(*Manifest)
+		class error
+	}{
+		{"groups of different length", func(m *Manifest) { m.Groups[1].Files[0].End = 59 }, fault.ErrCorrupt},
+		{"negative start", func(m *Manifest) { m.Groups[0].Files[0].Start = -1 }, fault.ErrCorrupt},
+		{"empty range", func(m *Manifest) { m.Groups[0].Files[0].End = 0 }, fault.ErrCorrupt},
+		{"positional delta", func(m *Manifest) { m.Deltas[0].Type = DeltaPositional }, fault.ErrUnsupported},
+		{"equality delta", func(m *Manifest) { m.Deltas[0].Type = DeltaEquality }, fault.ErrUnsupported},
+		{"unknown delta", func(m *Manifest) { m.Deltas[0].Type = 3 }, fault.ErrUnsupported},
+	} {
+		m := sample()
+		tc.spoil(m)
+		if _, err := Encode(m); !errors.Is(err, tc.class) {
+			t.Errorf("%s: %v", tc.name, err)
+		}
+	}
+}
+
+func TestEveryTruncationIsRefused(t *testing.T) {
+	b, err := Encode(sample())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := range b {
+		if _, err := Decode(b[:n]); err == nil {
+			t.Fatalf("%d of %d bytes were accepted", n, len(b))
+		}
+	}
+	if _, err := Decode(append(b, 0)); !errors.Is(err, fault.ErrCorrupt) {
+		t.Errorf("a byte more: %v", err)
+	}
+}
+
+func TestResolve(t *testing.T) {
+	const base = "files/insert_log/1/2/3"
+	for recorded, want := range map[string]string{
+		"0_a.parquet":                         base + "/_data/0_a.parquet",
+		"files/insert_log/1/2/3/_data/x":      base + "/_data/x",
+		"/other/place/x":                      "other/place/x",
+		"s3://bucket/key":                     "s3://bucket/key",
+		"files/insert_log/1/2/33/_data/x.par": base + "/_data/files/insert_log/1/2/33/_data/x.par",
+	} {
+		if got := Resolve(base+"/", SectionData, recorded); got != want {
+			t.Errorf("%s: %s, want %s", recorded, got, want)
+		}
+	}
+}
+
+// genuine walks over all manifests of the acceptance data, written by Milvus's own library (MILV 1) or by hand (containers).
+func genuine(t testing.TB, visit func(path string, b []byte)) {
+	t.Helper()
+	dir := filepath.Join(testkit.Acceptance(t), "snapshots")
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err == nil && strings.Contains(path, "/_metadata/manifest-") {
+			visit(path, testkit.ReadFile(t, path))
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Every manifest names files that exist, with as many rows in each group.
+func TestGenuineManifests(t *testing.T) {
+	var n int
+	genuine(t, func(path string, b []byte) {
+		m, err := Decode(b)
+		if err != nil {
+			t.Errorf("%s: %v", path, err)
+			return
+		}
+		base := filepath.Dir(filepath.Dir(path))
+		bucket, key, _ := strings.Cut(base, "/bucket/")
+		for _, g := range m.Groups {
+			for _, f := range g.Files {
+				if _, err := os.Stat(filepath.Join(bucket, "bucket", Resolve(key, SectionData, f.Path))); err != nil {
+					t.Error(err)
+				}
+			}
+		}
+		for _, d := range m.Deltas {
+			if _, err := os.Stat(filepath.Join(bucket, "bucket", Resolve(key, SectionDelta, d.Path))); err != nil {
+				t.Error(err)
+			}
+		}
+		n++
+	})
+	if n < 5 {
+		t.Errorf("only %d manifests found", n)
+	}
+}
+
+func FuzzDecode(f *testing.F) {
+	b, err := Encode(sample())
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(b)
+	genuine(f, func(_ string, b []byte) { f.Add(b) })
+	f.Fuzz(func(t *testing.T, b []byte) {
+		m, err := Decode(b)
+		if err != nil {
+			if fault.ClassName(err) == "" {
+				t.Fatalf("an error without class: %v", err)
+			}
+			return
+		}
+		if _, err := m.Rows(); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
