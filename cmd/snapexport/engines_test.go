@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/snapexport/snapexport/internal/testkit"
+	"github.com/snapexport/snapexport/internal/testkit/etcd"
 )
 
 // genuine are the collections that a real Milvus 2.3.5 wrote, with the file of their live rows.
@@ -78,7 +79,7 @@ func TestContentHashDoesNotDependOnTheSource(t *testing.T) {
 			snapshots[name] = append(snapshots[name], c)
 		}
 	}
-	endpoint := testkit.StartEtcd(t, testkit.Data(t, "milvus-2.3.5", "etcd.json"))
+	endpoint := etcd.Start(t, testkit.Data(t, "milvus-2.3.5", "etcd.json"))
 	var compared int
 	var mu sync.Mutex
 	t.Run("collections", func(t *testing.T) {

@@ -1,4 +1,5 @@
-package testkit
+// Package etcd runs a real etcd for tests. It is apart from testkit, which codecs' own tests import: it uses one of them.
+package etcd
 
 import (
 	"context"
@@ -13,8 +14,8 @@ import (
 	"github.com/snapexport/snapexport/format/etcdmeta"
 )
 
-// StartEtcd runs a real etcd on loopback for the test, filled with the rows of a dump ("" is none), and returns its host:port.
-func StartEtcd(t testing.TB, dump string) string {
+// Start runs a real etcd on loopback for the test, filled with the rows of a dump ("" is none), and returns its host:port.
+func Start(t testing.TB, dump string) string {
 	t.Helper()
 	config := embed.NewConfig()
 	config.Dir = t.TempDir()
@@ -34,12 +35,12 @@ func StartEtcd(t testing.TB, dump string) string {
 	}
 	address := server.Clients[0].Addr().String()
 	if dump != "" {
-		fillEtcd(t, address, dump)
+		fill(t, address, dump)
 	}
 	return address
 }
 
-func fillEtcd(t testing.TB, address, dump string) {
+func fill(t testing.TB, address, dump string) {
 	t.Helper()
 	client, err := clientv3.New(clientv3.Config{Endpoints: []string{address}, DialTimeout: 10 * time.Second})
 	if err != nil {
