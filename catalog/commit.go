@@ -151,7 +151,7 @@ func commitOnce(ctx context.Context, cat catalog.Catalog, ident table.Identifier
 		return Result{}, err
 	}
 	_, location, err := cat.CommitTable(ctx, ident, b.reqs, b.updates)
-	if errors.Is(err, table.ErrCommitFailed) {
+	if err != nil && !errors.Is(err, objstore.ErrUnknownOutcome) {
 		b.discard(ctx, cat)
 	}
 	if err != nil {
@@ -177,10 +177,10 @@ func (b *builder) create(ctx context.Context, cat catalog.Catalog, ident table.I
 	if b.change.Parent != nil && *b.change.Parent != NoSnapshot {
 		return nil, fault.Missing(op, "the table is gone that the change was planned on").On(name(ident))
 	}
-	props := iceberg.Properties(b.change.Schema.Properties())
-	maps.Copy(props, b.change.Properties)
 	sc := b.change.Schema.Iceberg
 	if p, ok := cat.(*Path); ok {
+		props := iceberg.Properties(b.change.Schema.Properties())
+		maps.Copy(props, b.change.Properties)
 		t, err := p.stage(ctx, ident, sc, props)
 		if err != nil {
 			return nil, err
@@ -188,15 +188,10 @@ func (b *builder) create(ctx context.Context, cat catalog.Catalog, ident table.I
 		b.staged, b.reqs, b.updates = true, []table.Requirement{table.AssertCreate()}, creation(t.Metadata())
 		return t, sameIDs(sc, t.Schema())
 	}
-	props[table.PropertyFormatVersion] = fmt.Sprint(formatVersion)
-	opts := []catalog.CreateTableOpt{catalog.WithProperties(props)}
-	if b.change.Location != "" {
-		opts = append(opts, catalog.WithLocation(b.change.Location))
+	if err := create(ctx, cat, ident, b.change.Schema, b.change.Location, b.change.Properties); err != nil {
+		return nil, err
 	}
-	t, err := cat.CreateTable(ctx, ident, sc, opts...)
-	if errors.Is(err, catalog.ErrTableAlreadyExists) {
-		return nil, fmt.Errorf("%w: %w", table.ErrCommitFailed, err)
-	}
+	t, err := cat.LoadTable(ctx, ident)
 	if err != nil {
 		return nil, err
 	}
@@ -208,7 +203,8 @@ func sameIDs(ours, theirs *iceberg.Schema) error {
 	if ours.Equals(theirs) {
 		return nil
 	}
-	return fault.Conflict(op, "the catalog gave the columns other ids than the files have: %s instead of %s", theirs, ours)
+	return fault.Conflict(op, "the catalog gave the columns other ids than the files have: %s instead of %s", theirs, ours).
+		WithHint("prepare the table before files are written for it")
 }
 
 // updateSchema brings schema and properties of a table that is there to those of the change.
@@ -312,7 +308,7 @@ func (b *builder) finish(ctx context.Context, base *table.Table, tx *table.Trans
 	return nil
 }
 
-// discard removes the manifests of a try that others outran.
+// discard removes the manifests of a try that others outran, or that was refused.
 func (b *builder) discard(ctx context.Context, cat catalog.Catalog) {
 	p, ok := cat.(*Path)
 	if !ok || b.snapshot == nil {
