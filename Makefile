@@ -14,6 +14,8 @@ VERSION ?= $(shell git describe --tags --dirty 2>/dev/null || echo 0.1.0-dev)
 COMMIT  ?= $(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)
 FUZZTIME ?= 20s
 BENCH    ?= .
+BENCHROWS  ?= 500000
+BENCHFLAGS ?=
 PKG      ?= ./...
 TESTTIMEOUT ?= 20m
 
@@ -108,8 +110,12 @@ lint: $(STAMPS)/staticcheck-$(STATICCHECK) $(STAMPS)/govulncheck-$(GOVULNCHECK) 
 fuzz: ## every fuzz target for FUZZTIME each
 	@$(STEP) "fuzz" ./scripts/fuzz $(FUZZTIME) $(PKG)
 
-.PHONY: bench
-bench: ## the benchmarks that stand beside the code (BENCH=regexp)
+.PHONY: bench bench-code
+bench: tools-go tools-python build ## whole exports beside pyarrow and cp; writes bench/README.md (BENCHROWS, BENCHFLAGS='-runs 3')
+	@$(STEP) "bench data" go run ./bench/dataset -out bench/data/set -rows $(BENCHROWS)
+	@$(STEP) "bench" go run ./bench/run -data bench/data/set $(BENCHFLAGS)
+
+bench-code: ## the benchmarks that stand beside the code (BENCH=regexp)
 	@$(STEP) "bench" go test -run '^$$' -bench '$(BENCH)' -benchmem $(PKG)
 
 .PHONY: demo
