@@ -49,10 +49,15 @@ func (r *runner) parquet(ctx context.Context) (*Result, error) {
 	result := r.result(work)
 	body, err := json.MarshalIndent(manifest{result, work.Files}, "", "  ")
 	if err == nil {
-		err = r.table.store.Put(ctx, r.table.root.Join(manifestName).Key, body)
+		err = ctx.Err()
+	}
+	ctx, stop := graceful(ctx)
+	defer stop()
+	if err == nil {
+		err = r.putManifest(ctx, body)
 	}
 	if err != nil {
-		return nil, errors.Join(err, r.table.remove(ctx, work.Files))
+		return nil, r.undo(ctx, err, work.Files)
 	}
 	if before != nil {
 		return result, r.table.remove(ctx, before.Files)

@@ -5,7 +5,9 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"io"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/snapexport/snapexport/fault"
@@ -175,22 +177,27 @@ func tasks(scan *reader.Scan) []Task {
 }
 
 // fingerprint hashes what decides about rows and columns: segments with their files, columns and rules. Where the files
-// are found, and how the work is done, is not part of it.
+// are found, in which order metadata lists them, and how the work is done, is not part of it.
 func (p *Plan) fingerprint(scan *reader.Scan) string {
 	h := sha256.New()
 	enc := json.NewEncoder(h)
 	_ = enc.Encode(p.Snapshot) // a hash takes every write, and these types always encode
 	_ = enc.Encode(p.Columns)
 	_ = enc.Encode(p.Rule)
+	var lines []string
 	for _, seg := range scan.Snapshot().Segments {
-		fmt.Fprintln(h, seg.ID, seg.Partition, seg.StorageVersion, seg.CommitTimestamp, seg.DeleteApplyStart, path.Base(seg.ManifestPath))
+		lines = append(lines, fmt.Sprintln(seg.ID, seg.Partition, seg.StorageVersion, seg.CommitTimestamp, seg.DeleteApplyStart, path.Base(seg.ManifestPath)))
 		for _, logs := range [][]milvus.FieldBinlog{seg.Binlogs, seg.Deltalogs} {
 			for _, fb := range logs {
 				for _, b := range fb.Binlogs {
-					fmt.Fprintln(h, fb.Field, b.LogID, path.Base(b.File.Key))
+					lines = append(lines, fmt.Sprintln(seg.ID, fb.Field, b.LogID, path.Base(b.File.Key)))
 				}
 			}
 		}
+	}
+	slices.Sort(lines)
+	for _, line := range lines {
+		_, _ = io.WriteString(h, line)
 	}
 	return hex.EncodeToString(h.Sum(nil)[:12])
 }

@@ -207,23 +207,28 @@ func (r *runner) commit(ctx context.Context, have *catalog.Table, schema *catalo
 	for _, f := range work.Files {
 		df, err := catalog.DataFile(r.table.root.Join(f.Key).String(), f.Stats)
 		if err != nil {
-			return nil, err
+			return nil, errors.Join(err, r.table.remove(ctx, work.Files))
 		}
 		change.Files = append(change.Files, df)
 	}
-	done, err := catalog.Commit(ctx, r.catalog, catalog.Ident(r.plan.Target), change)
-	if errors.Is(err, fault.ErrConflict) {
-		return nil, errors.Join(err, r.table.remove(ctx, work.Files)) // nothing was committed, so no one needs them
+	if err := ctx.Err(); err != nil {
+		return nil, errors.Join(err, r.table.remove(ctx, work.Files))
 	}
+	ctx, stop := graceful(ctx)
+	defer stop()
+	done, err := catalog.Commit(ctx, r.catalog, catalog.Ident(r.plan.Target), change)
 	if err != nil {
-		return nil, fmt.Errorf("the commit's outcome is not known, and the data files stay; run the export again to find out: %w", err)
+		return nil, r.undo(ctx, err, work.Files)
 	}
 	if done.AlreadyCommitted {
-		// another process exported the same at the same time and was first
-		if err := r.table.remove(ctx, work.Files); err != nil {
+		used, err := r.dropUnused(ctx, done.SnapshotID, work.Files)
+		if err != nil {
 			return nil, err
 		}
-		result.FilesWritten, result.BytesWritten = 0, 0
+		// of an export without rows nobody can tell whose commit it was
+		if done.AlreadyCommitted = used == 0; done.AlreadyCommitted {
+			result.FilesWritten, result.BytesWritten = 0, 0
+		}
 	}
 	result.AlreadyExported, result.ExportID = done.AlreadyCommitted, exportID
 	result.IcebergSnapshotID, result.MetadataLocation, result.Tag = done.SnapshotID, done.MetadataLocation, change.Tag

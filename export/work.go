@@ -58,6 +58,8 @@ type openFile struct {
 	key    string
 	upload objstore.Upload
 	writer *datafile.Writer
+
+	committing bool // the store was asked to make it visible
 }
 
 // runTasks works through all tasks with several workers. On an error it removes the files that were written.
@@ -121,7 +123,7 @@ func (w *worker) run(ctx context.Context, task Task) (err error) {
 	}
 	defer func() {
 		if w.open != nil {
-			err = errors.Join(err, w.open.upload.Abort())
+			err = errors.Join(err, w.drop(ctx, w.open))
 			w.open = nil
 		}
 	}()
@@ -187,8 +189,17 @@ func (w *worker) begin(ctx context.Context) error {
 	if err != nil {
 		return errors.Join(err, upload.Abort())
 	}
-	w.open = &openFile{key, upload, writer}
+	w.open = &openFile{key: key, upload: upload, writer: writer}
 	return nil
+}
+
+// drop gives up an open file. Its object is there all the same where the answer to its completion was lost.
+func (w *worker) drop(ctx context.Context, f *openFile) error {
+	err := f.upload.Abort()
+	if f.committing {
+		err = errors.Join(err, w.table.remove(ctx, []File{{Key: f.key}}))
+	}
+	return err
 }
 
 // finish completes the open file, if there is one.
@@ -200,6 +211,7 @@ func (w *worker) finish() error {
 	if err != nil {
 		return err
 	}
+	w.open.committing = true
 	obj, err := w.open.upload.Commit()
 	if err != nil {
 		return err
