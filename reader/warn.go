@@ -8,7 +8,7 @@ import (
 )
 
 // ErrSelect is the class of an unknown column or partition in [Options]: the caller's mistake, not the snapshot's.
-var ErrSelect = errors.New("unknown selection")
+var ErrSelect = errors.New("unknown name")
 
 // Warnings returns the snapshot's warnings, and those of reading it: what the rules left out, and what was not as usual.
 func (s *Scan) Warnings(c Counts) []describe.Warning {

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/snapexport/snapexport/describe"
 	"github.com/snapexport/snapexport/fault"
@@ -27,6 +28,7 @@ type app struct {
 	getenv    func(string) string
 	now       func() time.Time
 
+	ready    bool // the command line is understood, a verb begins
 	json     bool
 	progress string
 	memory   string
@@ -61,25 +63,38 @@ Spark, DuckDB, pyiceberg and others read.
 
 ` + exitCodes,
 		SilenceErrors: true, SilenceUsage: true,
-		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return a.setUp() },
+		PersistentPreRunE: func(*cobra.Command, []string) error { return a.setUp() },
 	}
 	root.SetOut(a.out)
 	root.SetErr(a.errs)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	f := root.PersistentFlags()
-	f.BoolVar(&a.json, "json", false, "print the result as JSON; errors and progress become JSON lines on standard error")
-	f.StringVar(&a.progress, "progress", "auto", "progress on standard error: `auto`, bar, json or none")
-	f.StringVar(&a.memory, "memory", "1GiB", "bound of the process's `memory`")
-	f.StringVar(&a.config, "config", "", "settings `file` (default: snapexport.yaml, if there is one)")
-	f.StringArrayVar(&a.stores, "store", nil, "settings of one `bucket`: s3://BUCKET=endpoint=...,region=...,path-style=...,profile=...,credentials=env:PREFIX (repeatable)")
+	f.BoolVar(&a.json, "json", a.json, "print the result as JSON; errors and progress become JSON lines on standard error")
+	f.StringVar(&a.progress, "progress", "auto", "progress on standard error, `HOW`: auto, bar, json or none")
+	f.StringVar(&a.memory, "memory", "1GiB", "bound of the process's memory, a `SIZE` such as 512MiB")
+	f.StringVar(&a.config, "config", "", "`FILE` with settings (default: snapexport.yaml, if there is one)")
+	f.StringArrayVar(&a.stores, "store", nil, "`SETTINGS` of one bucket: s3://BUCKET=endpoint=...,region=...,path-style=..., profile=...,credentials=env:PREFIX (repeatable)")
 	f.StringVar(&a.s3.Endpoint, "s3-endpoint", "", "`URL` of the S3 server (default: AWS_ENDPOINT_URL, else AWS)")
-	f.StringVar(&a.s3.Region, "s3-region", "", "`region` (default: AWS_REGION)")
-	f.StringVar(&a.s3PathStyle, "s3-path-style", "", "`true` or false; default: true if an endpoint is set")
-	f.StringVar(&a.s3.Profile, "s3-profile", "", "`profile` of the shared AWS configuration")
-	f.StringArrayVar(&a.maps, "map", nil, "where a bucket's objects are found now: `s3://NAME=DIR-OR-URI` (repeatable)")
+	f.StringVar(&a.s3.Region, "s3-region", "", "`REGION` of S3 (default: AWS_REGION)")
+	f.StringVar(&a.s3PathStyle, "s3-path-style", "", "`BOOL`: buckets are in paths, not in host names (default: true if an endpoint is set)")
+	f.StringVar(&a.s3.Profile, "s3-profile", "", "`NAME` of a profile of the shared AWS configuration")
+	f.StringArrayVar(&a.maps, "map", nil, "where a bucket's objects are found now, `BUCKET=PLACE`: s3://NAME=DIR-OR-URI (repeatable)")
 	f.StringArrayVar(&a.allow, "allow-prefix", nil, "`URI` or key prefix outside of the snapshot's root under which its files may lie (repeatable)")
 	root.AddCommand(a.listCommand(), a.describeCommand(), a.exportCommand(), a.catCommand(), a.verifyCommand(), a.storeCommand(), a.versionCommand())
+	complete(root, "progress", "auto", "bar", "json", "none")
+	wrapUsage(root)
 	return root
+}
+
+// wrapUsage makes the help texts fit terminals.
+func wrapUsage(root *cobra.Command) {
+	const width = 100
+	cobra.AddTemplateFunc("wrapped", func(f *pflag.FlagSet) string { return strings.TrimRight(f.FlagUsagesWrapped(width), "\n ") })
+	t := root.UsageTemplate()
+	for _, kind := range []string{"LocalFlags", "InheritedFlags"} {
+		t = strings.ReplaceAll(t, "."+kind+".FlagUsages | trimTrailingWhitespaces", "wrapped ."+kind)
+	}
+	root.SetUsageTemplate(t)
 }
 
 // setUp turns the shared flags into what verbs use.
@@ -104,6 +119,7 @@ func (a *app) setUp() error {
 		return err
 	}
 	a.opener = objstore.NewOpener(config)
+	a.ready = true
 	return nil
 }
 

@@ -92,19 +92,17 @@ func (a *app) showReport(r *describe.Report, found *describe.Integrity) error {
 		t.AppendRow(table.Row{"created", fmt.Sprintf("%s (TSO %d)", r.Snapshot.CreateTime, r.Snapshot.CreateTS)})
 	}
 	t.AppendRow(table.Row{"segments", count(int64(r.Totals.Segments))})
-	t.AppendRow(table.Row{"rows", count(r.Totals.Rows) + ", deleted ones included"})
-	t.AppendRow(table.Row{"deletes", count(r.Totals.DeleteEntries)})
+	t.AppendRow(table.Row{"rows", count(r.Totals.Rows) + " (deleted ones included)"})
+	t.AppendRow(table.Row{"deletes", deleteCount(r.Totals)})
 	t.AppendRow(table.Row{"files", fmt.Sprintf("%s, %s", count(r.Totals.Files), size(r.Totals.Bytes))})
-	t.AppendRow(table.Row{"export reads", fmt.Sprintf("%s files, %s", count(r.Estimate.Files), size(r.Estimate.Bytes))})
+	t.AppendRow(table.Row{"export reads", fmt.Sprintf("%s, %s", plural(r.Estimate.Files, "file"), size(r.Estimate.Bytes))})
 	t.AppendRow(table.Row{"storage versions", strings.Trim(fmt.Sprint(r.StorageVersions), "[]")})
 	fmt.Fprintln(a.out, t.Render())
 	a.showFields(r)
 	a.showPartitions(r)
 	a.showSegments(r)
-	for _, w := range r.Warnings {
-		fmt.Fprintf(a.out, "warning: %s: %s\n", w.Kind, w.Message)
-	}
 	a.showIntegrity(found)
+	a.warn(r.Warnings)
 	return nil
 }
 
@@ -117,7 +115,7 @@ func reportTitle(r *describe.Report) string {
 }
 
 func (a *app) showFields(r *describe.Report) {
-	t := newTable("field", "name", "type", "")
+	t := newTable(">field", "name", "type", "")
 	for _, f := range r.Collection.Schema.Fields {
 		t.AppendRow(table.Row{f.ID, f.Name, fieldType(f), fieldNotes(f)})
 	}
@@ -128,6 +126,14 @@ func (a *app) showFields(r *describe.Report) {
 		}
 	}
 	fmt.Fprintf(a.out, "\n%s\n", t.Render())
+}
+
+// deleteCount says how many deletes there are, as far as metadata tells.
+func deleteCount(t describe.Totals) string {
+	if t.UncountedDeletes == 0 {
+		return count(t.DeleteEntries)
+	}
+	return fmt.Sprintf("%s, and those of %s without a count", count(t.DeleteEntries), plural(t.UncountedDeletes, "file"))
 }
 
 func fieldType(f describe.ReportField) string {
@@ -154,7 +160,7 @@ func fieldNotes(f describe.ReportField) string {
 }
 
 func (a *app) showPartitions(r *describe.Report) {
-	t := newTable("partition", "segments", "rows", "deletes", "size")
+	t := newTable("partition", ">segments", ">rows", ">deletes", ">size")
 	for _, p := range r.Partitions {
 		name := p.Name
 		if p.ID == -1 {
@@ -169,9 +175,9 @@ func (a *app) showSegments(r *describe.Report) {
 	if len(r.Segments) == 0 {
 		return
 	}
-	t := newTable("segment", "level", "version", "rows", "deletes", "files", "size")
+	t := newTable(">segment", "level", "storage", ">rows", ">deletes", ">files", ">size")
 	for _, s := range r.Segments {
-		t.AppendRow(table.Row{s.ID, s.Level, s.StorageVersion, count(s.Rows), count(s.DeleteEntries), s.Files, size(s.Bytes)})
+		t.AppendRow(table.Row{s.ID, s.Level, s.StorageVersion, count(s.Rows), count(s.DeleteEntries), count(s.Files), size(s.Bytes)})
 	}
 	fmt.Fprintf(a.out, "\n%s\n", t.Render())
 }
@@ -180,7 +186,11 @@ func (a *app) showIntegrity(found *describe.Integrity) {
 	if found == nil {
 		return
 	}
-	fmt.Fprintf(a.out, "\nchecked %d files, %s; the sizes of %d are recorded\n", found.Files, size(found.Bytes), found.SizesKnown)
+	verdict := "all are there"
+	if !found.OK() {
+		verdict = fmt.Sprintf("%d missing, %d of another size", len(found.Missing), len(found.Mismatched))
+	}
+	fmt.Fprintf(a.out, "\nchecked %s, %s: %s (the sizes of %s are recorded)\n", plural(int64(found.Files), "file"), size(found.Bytes), verdict, count(int64(found.SizesKnown)))
 	for _, f := range found.Missing {
 		fmt.Fprintf(a.out, "missing: %s (%s of segment %d)\n", f.URI, f.Kind, f.Segment)
 	}

@@ -69,14 +69,15 @@ carries a tag with the snapshot's name. Running the same export again finds it t
 		},
 	}
 	f := cmd.Flags()
-	rows.register(f)
-	f.StringVar(&opts.Target, "to", "", "`path` or URI of the table")
-	f.StringVar(&format, "format", string(export.FormatIceberg), "`iceberg`, or parquet for files without a table")
+	rows.register(cmd)
+	f.StringVar(&opts.Target, "to", "", "path or URI of the `TABLE`")
+	f.StringVar(&format, "format", string(export.FormatIceberg), "`FORMAT`: iceberg, or parquet for files without a table")
 	f.BoolVar(&opts.Replace, "replace", false, "make a new version, whatever the table holds")
 	f.BoolVar(&dryRun, "dry-run", false, "print the plan and the estimate; write nothing")
-	f.IntVar(&opts.Workers, "workers", runtime.NumCPU(), "`tasks` at once")
-	f.StringVar(&fileSize, "target-file-size", "512MiB", "`size` after which a task begins another file")
+	f.IntVar(&opts.Workers, "workers", runtime.NumCPU(), "`N` tasks at once")
+	f.StringVar(&fileSize, "target-file-size", "512MiB", "`SIZE` after which a task begins another file")
 	f.BoolVar(&opts.UnsafeCommits, "unsafe-commits", false, "commit also to a store on which 'store check' fails")
+	complete(cmd, "format", string(export.FormatIceberg), string(export.FormatParquet))
 	return cmd
 }
 
@@ -90,8 +91,8 @@ func (a *app) showPlan(p *export.Plan) error {
 		t.AppendRow(table.Row{c.Name, c.Type, c.Doc})
 	}
 	fmt.Fprintf(a.out, "%s\n\n", t.Render())
-	fmt.Fprintf(a.out, "%d tasks over %s segments: %s rows, deleted ones included; %s to read\n", len(p.Tasks),
-		count(int64(p.Totals.Segments)), count(p.Totals.Rows), size(p.Totals.Bytes))
+	fmt.Fprintf(a.out, "%s over %s: %s (deleted ones included), %s to read; nothing was written\n", plural(int64(len(p.Tasks)), "task"),
+		plural(int64(p.Totals.Segments), "segment"), plural(p.Totals.Rows, "row"), size(p.Totals.Bytes))
 	return nil
 }
 
@@ -100,28 +101,36 @@ func (a *app) showResult(r *export.Result) error {
 		return a.printJSON(r)
 	}
 	if r.AlreadyExported {
-		fmt.Fprintf(a.out, "%s holds this export already, as Iceberg snapshot %d; nothing was done (--replace makes a new version)\n", r.Table, r.IcebergSnapshotID)
+		as := ""
+		if r.IcebergSnapshotID != 0 {
+			as = fmt.Sprintf(", as Iceberg snapshot %d", r.IcebergSnapshotID)
+		}
+		fmt.Fprintf(a.out, "%s holds this export already%s; nothing was done (--replace makes a new version)\n", r.Table, as)
 		return nil
 	}
 	t := newTable()
 	t.AppendRow(table.Row{"table", r.Table})
 	if r.MetadataLocation != "" {
-		t.AppendRow(table.Row{"iceberg snapshot", fmt.Sprintf("%d, tag %q", r.IcebergSnapshotID, r.Tag)})
+		t.AppendRow(table.Row{"iceberg snapshot", r.IcebergSnapshotID})
+	}
+	if r.Tag != "" {
+		t.AppendRow(table.Row{"tag", r.Tag})
 	}
 	t.AppendRow(table.Row{"rows read", count(r.RowsRead)})
-	t.AppendRow(table.Row{"deleted", count(r.RowsDeleted)})
-	t.AppendRow(table.Row{"after the cut", count(r.RowsAfterCut)})
-	t.AppendRow(table.Row{"expired", count(r.RowsExpired)})
-	if r.RowsFiltered > 0 {
-		t.AppendRow(table.Row{"not selected", count(r.RowsFiltered)})
+	t.AppendRow(table.Row{"  deleted", count(r.RowsDeleted)})
+	for _, left := range []struct {
+		why string
+		n   int64
+	}{{"  after the cut", r.RowsAfterCut}, {"  expired", r.RowsExpired}, {"  not selected", r.RowsFiltered}} {
+		if left.n > 0 {
+			t.AppendRow(table.Row{left.why, count(left.n)})
+		}
 	}
 	t.AppendRow(table.Row{"rows written", count(r.RowsWritten)})
 	t.AppendRow(table.Row{"files", fmt.Sprintf("%s, %s", count(int64(r.FilesWritten)), size(r.BytesWritten))})
 	t.AppendRow(table.Row{"content hash", r.ContentHash})
 	t.AppendRow(table.Row{"time", fmt.Sprintf("%.2f s, %s rows/s", r.Seconds, count(int64(float64(r.RowsWritten)/max(r.Seconds, 0.001))))})
 	fmt.Fprintln(a.out, t.Render())
-	for _, w := range r.Warnings {
-		fmt.Fprintf(a.out, "warning: %s: %s\n", w.Kind, w.Message)
-	}
+	a.warn(r.Warnings)
 	return nil
 }

@@ -6,9 +6,13 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/spf13/cobra"
+
 	"github.com/snapexport/snapexport/describe"
 	"github.com/snapexport/snapexport/fault"
 	"github.com/snapexport/snapexport/filter"
+	"github.com/snapexport/snapexport/objstore"
+	"github.com/snapexport/snapexport/reader"
 )
 
 // Exit codes.
@@ -43,7 +47,7 @@ func exitCode(err error) int {
 	switch {
 	case err == nil:
 		return exitOK
-	case errors.As(err, &u), errors.Is(err, describe.ErrUsage), errors.Is(err, filter.ErrInvalid):
+	case errors.As(err, &u), errors.Is(err, describe.ErrUsage), errors.Is(err, filter.ErrInvalid), errors.Is(err, reader.ErrSelect):
 		return exitUsage
 	case errors.Is(err, context.Canceled):
 		return exitInterrupted
@@ -86,13 +90,19 @@ func failureOf(err error) failure {
 	case exitUsage:
 		f.Class = "usage"
 	case exitInterrupted:
-		f.Class, f.Message = "interrupted", "interrupted; nothing was committed"
+		f.Class = "interrupted"
+		if !errors.Is(err, objstore.ErrUnknownOutcome) {
+			f.Message = "interrupted; nothing was committed"
+		}
 	}
 	return f
 }
 
-// report prints an error, if there is one, and returns the exit code.
-func (a *app) report(err error) int {
+// report prints the error of the command, if there is one, and returns the exit code.
+func (a *app) report(cmd *cobra.Command, err error) int {
+	if err != nil && !a.ready && exitCode(err) == exitError {
+		err = usageError{err} // of an argument or a flag: no verb has begun
+	}
 	code := exitCode(err)
 	if code == exitOK || code == exitMismatch {
 		return code
@@ -108,7 +118,7 @@ func (a *app) report(err error) int {
 		fmt.Fprintln(a.errs, "  hint:", f.Hint)
 	}
 	if code == exitUsage {
-		fmt.Fprintln(a.errs, "  see snapexport --help")
+		fmt.Fprintf(a.errs, "  see %s --help\n", cmd.CommandPath())
 	}
 	return code
 }

@@ -4,6 +4,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"github.com/snapexport/snapexport/describe"
@@ -18,25 +19,45 @@ type rowFlags struct {
 	metaName, where           string
 	asOf, ttl, onBad          string
 	skipFunctionOutputs       bool
+	checkJSON                 bool
 }
 
-func (r *rowFlags) register(f *pflag.FlagSet) {
-	f.StringSliceVar(&r.columns, "columns", nil, "`fields` to read, comma-separated (default: all)")
-	f.StringSliceVar(&r.partitions, "partitions", nil, "`partitions` to read, comma-separated (default: all)")
-	f.StringVar(&r.where, "where", "", "`filter` in Milvus's language: 'price < 10 and tag in [\"a\", \"b\"]'")
-	f.StringSliceVar(&r.with, "with", nil, "system `columns` to add: partition, segment, ts, time, row-id")
-	f.StringVar(&r.metaName, "meta-name", "_meta", "`name` of the column of the dynamic field $meta")
-	f.StringVar(&r.asOf, "as-of", "create-ts", "rows and deletes after this do not count: `create-ts`, none, or a TSO")
-	f.StringVar(&r.ttl, "ttl", "", "rows past the collection's TTL: `off`, as-of-snapshot or now (default: as-of-snapshot where the source has a time)")
-	f.StringVar(&r.onBad, "on-bad-row", string(reader.BadFail), "a value that does not fit its field: `fail`, null (make it NULL) or skip (leave the row out)")
+func (r *rowFlags) flags(f *pflag.FlagSet) {
+	f.StringSliceVar(&r.columns, "columns", nil, "`FIELDS` to read, comma-separated (default: all)")
+	f.StringSliceVar(&r.partitions, "partitions", nil, "`NAMES` of partitions to read, comma-separated (default: all)")
+	f.StringVar(&r.where, "where", "", "`FILTER` in Milvus's language: 'price < 10 and tag in [\"a\", \"b\"]'")
+	f.StringSliceVar(&r.with, "with", nil, "system `COLUMNS` to add: partition, segment, ts, time, row-id")
+	f.StringVar(&r.metaName, "meta-name", "_meta", "`NAME` of the column of the dynamic field $meta")
+	f.StringVar(&r.asOf, "as-of", "create-ts", "`TIME` after which rows and deletes do not count: create-ts (the snapshot's own), none, or a TSO")
+	f.StringVar(&r.ttl, "ttl", "", "`MODE` of the collection's TTL: off, as-of-snapshot or now (default: as-of-snapshot where the source has a time, else off)")
+	f.StringVar(&r.onBad, "on-bad-row", string(reader.BadFail), "`POLICY` for values that do not fit their field: fail, null (the value becomes NULL) or skip (the row is left out)")
+	f.BoolVar(&r.checkJSON, "check-json", false, "JSON text that is not JSON does not fit its field (Milvus checks when it takes rows in)")
 	f.BoolVar(&r.skipFunctionOutputs, "skip-function-outputs", false, "leave out fields that functions computed")
+}
+
+// register adds the flags and the words that a shell completes them with.
+func (r *rowFlags) register(cmd *cobra.Command) {
+	r.flags(cmd.Flags())
+	complete(cmd, "with", "partition", "segment", "ts", "time", "row-id")
+	complete(cmd, "as-of", "create-ts", "none")
+	complete(cmd, "ttl", string(reader.TTLOff), string(reader.TTLAsOfSnapshot), string(reader.TTLNow))
+	complete(cmd, "on-bad-row", string(reader.BadFail), string(reader.BadNull), string(reader.BadSkip))
+	for _, free := range []string{"columns", "partitions", "where", "meta-name"} {
+		complete(cmd, free)
+	}
+}
+
+// complete makes a shell complete the flag with the words, and never with names of files.
+func complete(cmd *cobra.Command, flag string, words ...string) {
+	// only an unknown flag is an error, and the tests call all of them
+	_ = cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp))
 }
 
 // options checks the flags against the snapshot.
 func (r *rowFlags) options(a *app, snap *describe.Snapshot) (reader.Options, error) {
 	opts := reader.Options{
 		Columns: r.columns, Partitions: r.partitions, MetaName: r.metaName, SkipFunctionOutputs: r.skipFunctionOutputs,
-		TTL: reader.TTLMode(r.ttl), Now: a.now(), OnBad: reader.BadRows(r.onBad), Budget: a.budget, Opener: a.opener,
+		TTL: reader.TTLMode(r.ttl), Now: a.now(), OnBad: reader.BadRows(r.onBad), CheckJSON: r.checkJSON, Budget: a.budget, Opener: a.opener,
 	}
 	for _, name := range r.with {
 		s, err := reader.ParseSystem(name)

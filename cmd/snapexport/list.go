@@ -1,7 +1,10 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/spf13/cobra"
@@ -29,35 +32,81 @@ give to other verbs. PLACE is s3://bucket[/root], a directory, or a SOURCE witho
 			if err != nil {
 				return err
 			}
-			return a.showListing(listing)
+			return a.showListing(args[0], listing)
 		},
 	}
 }
 
-func (a *app) showListing(l *describe.Listing) error {
+func (a *app) showListing(place string, l *describe.Listing) error {
 	if a.json {
 		return a.printJSON(l)
 	}
+	a.warn(l.Warnings)
 	if len(l.Entries) == 0 {
 		fmt.Fprintln(a.out, "nothing found")
 		return nil
 	}
-	t := newTable("collection", "snapshot", "created", "segments", "rows", "size", "source")
-	for _, e := range l.Entries {
-		created := e.CreateTime
-		if len(created) > 19 {
-			created = created[:19] + "Z"
-		}
-		t.AppendRow(table.Row{e.Database + "." + e.Collection, e.Snapshot, created, e.Segments, count(e.Rows), size(e.Bytes), e.Source})
+	sources := shortSources(place, l.Entries)
+	header, snapshots := []string{"collection"}, slices.ContainsFunc(l.Entries, func(e describe.Entry) bool { return e.SnapshotID != 0 })
+	if snapshots {
+		header = append(header, "snapshot", "created")
 	}
-	fmt.Fprintln(a.out, t.Render())
+	t := newTable(append(header, ">segments", ">rows", ">size")...)
 	for _, e := range l.Entries {
+		row := table.Row{e.Database + "." + e.Collection}
+		if snapshots {
+			row = append(row, cmp.Or(e.Snapshot, fmt.Sprint(e.SnapshotID)), e.CreateTS.Time().Format("2006-01-02 15:04:05Z"))
+		}
 		if e.Problem != "" {
-			fmt.Fprintf(a.out, "not exportable: %s: %s\n", e.Source, e.Problem)
+			row = append(row, "", "", "not readable")
+		} else {
+			row = append(row, e.Segments, count(e.Rows), size(e.Bytes))
 		}
+		t.AppendRow(row)
 	}
-	for _, w := range l.Warnings {
-		fmt.Fprintf(a.out, "warning: %s: %s\n", w.Kind, w.Message)
+	fmt.Fprintf(a.out, "%s\n\n", t.Render())
+	a.showSources(l.Entries, sources)
+	for i, e := range l.Entries {
+		if e.Problem != "" {
+			fmt.Fprintf(a.errs, "not readable: %s: %s\n", sources[i], e.Problem)
+		}
 	}
 	return nil
+}
+
+// showSources prints what to give to other verbs: all sources if there are few, or if the table's names do not tell them apart.
+func (a *app) showSources(entries []describe.Entry, sources []string) {
+	const few = 5
+	byFile := false
+	for i, e := range entries {
+		byFile = byFile || e.Kind == describe.KindSnapshot && sources[i] == e.Source
+	}
+	if len(sources) <= few || byFile {
+		fmt.Fprintln(a.out, "SOURCE for other verbs:")
+	} else {
+		fmt.Fprintln(a.out, "SOURCE for other verbs (--json has all of them), for example:")
+		sources = sources[:1]
+	}
+	for _, s := range sources {
+		fmt.Fprintf(a.out, "  '%s'\n", s)
+	}
+}
+
+// shortSources names snapshots as ROOT#collection/snapshot where that is unambiguous, others by their files.
+func shortSources(place string, entries []describe.Entry) []string {
+	root, _, _ := strings.Cut(place, "#")
+	names := make([]string, len(entries))
+	seen := map[string]int{}
+	for i, e := range entries {
+		if e.Kind == describe.KindSnapshot && e.Snapshot != "" && e.Snapshot != "latest" && !strings.ContainsAny(e.Collection+e.Snapshot, "/#'") {
+			names[i] = fmt.Sprintf("%s#%s.%s/%s", strings.TrimRight(root, "/"), e.Database, e.Collection, e.Snapshot)
+		}
+		seen[names[i]]++
+	}
+	for i, e := range entries {
+		if names[i] == "" || seen[names[i]] > 1 {
+			names[i] = e.Source
+		}
+	}
+	return names
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
 )
 
@@ -17,5 +18,7 @@ func run() int {
 	// a second interrupt ends the program at once
 	context.AfterFunc(ctx, stop)
 	a := newApp()
-	return a.report(a.root().ExecuteContext(ctx))
+	// a mistake in a flag before --json is shown as JSON too
+	a.json = slices.Contains(os.Args[1:], "--json")
+	return a.report(a.root().ExecuteContextC(ctx))
 }

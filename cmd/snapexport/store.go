@@ -10,7 +10,12 @@ import (
 )
 
 func (a *app) storeCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "store", Short: "Look at object stores"}
+	cmd := &cobra.Command{Use: "store", Short: "Look at object stores", RunE: func(cmd *cobra.Command, args []string) error {
+		if len(args) > 0 {
+			return usage("unknown command %q for %q", args[0], cmd.CommandPath())
+		}
+		return cmd.Help()
+	}}
 	cmd.AddCommand(&cobra.Command{
 		Use:   "check URI",
 		Short: "Find out whether a bucket or directory does all that exports rely on",
@@ -53,7 +58,7 @@ func (a *app) showCheck(r objstore.Report) error {
 	if a.json {
 		return a.printJSON(r)
 	}
-	t := newTable("step", "", "time", "")
+	t := newTable("step", "result", ">time", "")
 	for _, s := range r.Steps {
 		verdict := "ok"
 		if !s.OK {

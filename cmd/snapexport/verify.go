@@ -52,8 +52,8 @@ export. Exit code 5 means that they differ.
 			return a.showVerdict(report)
 		},
 	}
-	rows.register(cmd.Flags())
-	cmd.Flags().IntVar(&workers, "workers", workers, "`segments` read at once")
+	rows.register(cmd)
+	cmd.Flags().IntVar(&workers, "workers", workers, "`N` segments at once")
 	return cmd
 }
 
@@ -68,7 +68,7 @@ func (a *app) showVerdict(r *verify.Report) error {
 		}
 		return err
 	}
-	t := newTable("", "rows", "content hash")
+	t := newTable("", ">rows", "content hash")
 	t.AppendRow(table.Row{"snapshot", count(r.Snapshot.Rows), r.Snapshot.Hash})
 	t.AppendRow(table.Row{"table", count(r.Found.Rows), r.Found.Hash})
 	fmt.Fprintln(a.out, t.Render())
@@ -76,7 +76,9 @@ func (a *app) showVerdict(r *verify.Report) error {
 		fmt.Fprintln(a.out, "difference:", d)
 	}
 	if r.OK() {
-		fmt.Fprintln(a.out, "equal")
+		fmt.Fprintln(a.out, "the table holds exactly the snapshot's live rows")
+	} else {
+		fmt.Fprintln(a.out, "the table and the snapshot DIFFER")
 	}
 	return err
 }
