@@ -81,6 +81,7 @@ func newServer(ctx context.Context, s Settings, retry RetryPolicy) (*server, err
 }
 
 func loadOptions(s Settings) (o []func(*config.LoadOptions) error) {
+	o = append(o, config.WithLogger(logging.Nop{})) // standard error is the program's, not the SDK's
 	if s.Region != "" {
 		o = append(o, config.WithRegion(s.Region))
 	}
