@@ -27,7 +27,7 @@ func loadBackup(ctx context.Context, src Source, opts Options) (*Snapshot, error
 	if err != nil {
 		return nil, err
 	}
-	return b.snapshot(sum.ID)
+	return b.snapshot(ctx, sum.ID)
 }
 
 func listBackup(ctx context.Context, src Source, opts Options) (*Listing, error) {
@@ -39,7 +39,7 @@ func listBackup(ctx context.Context, src Source, opts Options) (*Listing, error)
 	place, _, _ := cutLast(src.text, "#")
 	for _, sum := range selectSummaries(src.Collection, b.summaries()) {
 		entry := Entry{Kind: KindBackup, Database: sum.Database, Collection: sum.Name, CollectionID: sum.ID, Snapshot: b.meta.Name}
-		snap, err := b.snapshot(sum.ID)
+		snap, err := b.snapshot(ctx, sum.ID)
 		if err == nil {
 			entry = entryOf(snap)
 		} else {
@@ -114,7 +114,7 @@ func (b *openedBackup) summaries() []etcdmeta.Summary {
 }
 
 // snapshot resolves a collection. Where its files were in the cluster does not matter: they lie below the backup.
-func (b *openedBackup) snapshot(id milvus.CollectionID) (*Snapshot, error) {
+func (b *openedBackup) snapshot(ctx context.Context, id milvus.CollectionID) (*Snapshot, error) {
 	r, err := newResolver(b.opts)
 	if err != nil {
 		return nil, err
@@ -141,7 +141,7 @@ func (b *openedBackup) snapshot(id milvus.CollectionID) (*Snapshot, error) {
 			}
 			snap.Segments[j] = seg
 		}
-		return snap, snap.finish(loc.URI)
+		return snap, snap.finish(ctx, loc.URI, b.opts)
 	}
 	return nil, fault.Missing("find collection", "no collection %d", id).On(loc.URI)
 }

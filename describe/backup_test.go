@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/snapexport/snapexport/fault"
+	"github.com/snapexport/snapexport/format/loon"
 	"github.com/snapexport/snapexport/internal/testkit"
 	"github.com/snapexport/snapexport/milvus"
 	"github.com/snapexport/snapexport/objstore"
@@ -106,6 +107,12 @@ func TestBackupPathsAreIgnored(t *testing.T) {
 			 "binlogs":[{"fieldID":100,"binlogs":[{"log_path":"../../etc/5","log_id":5}]}]},
 			{"segment_id":4,"collection_id":1,"partition_id":2,"num_of_rows":1,"group_id":7,"storage_version":3,
 			 "manifest_path":"{\"ver\":2,\"base_path\":\"/etc/../x\"}"}]}]}]}`))
+	manifest, err := loon.Encode(&loon.Manifest{Groups: []loon.ColumnGroup{{Columns: []string{"1", "100"}, Format: loon.FormatParquet,
+		Files: []loon.File{{Path: "0_a.parquet", End: 1}}}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	writeFile(t, filepath.Join(dir, "binlogs/insert_log/1/2/7/4/_metadata/manifest-2.avro"), manifest)
 	snap, err := Resolve(context.Background(), "backup:"+dir, Options{Opener: objstore.NewOpener(objstore.Config{})})
 	if err != nil {
 		t.Fatal(err)
@@ -116,5 +123,8 @@ func TestBackupPathsAreIgnored(t *testing.T) {
 	m, err := snap.Manifest(&snap.Segments[1])
 	if want := (Manifest{2, milvus.FileRef{Bucket: "file://" + dir, Key: "binlogs/insert_log/1/2/7/4"}}); err != nil || m != want {
 		t.Errorf("manifest %v, %v; want %v", m, err, want)
+	}
+	if got, want := snap.Segments[1].Binlogs[0].Binlogs[0].File.Key, "binlogs/insert_log/1/2/7/4/_data/0_a.parquet"; got != want {
+		t.Errorf("data file %s, want %s", got, want)
 	}
 }

@@ -36,7 +36,7 @@ func listCluster(ctx context.Context, src Source, opts Options) (*Listing, error
 			return err
 		}
 		for _, sum := range selectSummaries(src.Collection, catalog.Collections()) {
-			entry, err := c.entry(catalog, sum)
+			entry, err := c.entry(ctx, catalog, sum)
 			if err != nil {
 				return err
 			}
@@ -137,7 +137,7 @@ func (c *clusterReader) one(ctx context.Context) (*Snapshot, error) {
 	if len(coll.Replaced) > 0 && !c.last {
 		return nil, fault.Corrupt("read etcd", "inputs of a compaction look live: %w", etcdmeta.ErrTorn)
 	}
-	return c.snapshot(coll)
+	return c.snapshot(ctx, coll)
 }
 
 func (c *clusterReader) find(ctx context.Context) (*etcdmeta.Catalog, etcdmeta.Summary, error) {
@@ -190,7 +190,7 @@ func chain(first []etcdmeta.KV, second iter.Seq2[etcdmeta.KV, error]) iter.Seq2[
 	}
 }
 
-func (c *clusterReader) entry(catalog *etcdmeta.Catalog, sum etcdmeta.Summary) (Entry, error) {
+func (c *clusterReader) entry(ctx context.Context, catalog *etcdmeta.Catalog, sum etcdmeta.Summary) (Entry, error) {
 	place, _, _ := cutLast(c.src.text, "#")
 	entry := Entry{
 		Source: place + "#" + sum.Database + "." + sum.Name, Kind: KindEtcd,
@@ -199,7 +199,7 @@ func (c *clusterReader) entry(catalog *etcdmeta.Catalog, sum etcdmeta.Summary) (
 	coll, err := catalog.Collection(sum.ID)
 	var snap *Snapshot
 	if err == nil {
-		snap, err = c.snapshot(coll)
+		snap, err = c.snapshot(ctx, coll)
 	}
 	if err != nil {
 		if errors.Is(err, etcdmeta.ErrTorn) && !c.last {
@@ -215,7 +215,7 @@ func (c *clusterReader) entry(catalog *etcdmeta.Catalog, sum etcdmeta.Summary) (
 }
 
 // snapshot resolves the files of a collection.
-func (c *clusterReader) snapshot(coll *etcdmeta.Collection) (*Snapshot, error) {
+func (c *clusterReader) snapshot(ctx context.Context, coll *etcdmeta.Collection) (*Snapshot, error) {
 	r, err := newResolver(c.opts)
 	if err != nil {
 		return nil, err
@@ -241,7 +241,7 @@ func (c *clusterReader) snapshot(coll *etcdmeta.Collection) (*Snapshot, error) {
 	}
 	slices.SortFunc(snap.Segments, func(a, b milvus.Segment) int { return cmp.Compare(a.ID, b.ID) })
 	snap.warnCluster(coll)
-	return snap, snap.finish(c.src.text)
+	return snap, snap.finish(ctx, c.src.text, c.opts)
 }
 
 // warnCluster tells of what is not, or not whole, in files.

@@ -1,16 +1,20 @@
 package describe
 
 import (
+	"context"
 	"fmt"
 
 	"github.com/snapexport/snapexport/fault"
 	"github.com/snapexport/snapexport/milvus"
 )
 
-// finish checks a snapshot whose segments are complete, and collects its warnings.
-func (s *Snapshot) finish(object string) error {
+// finish reads the manifests of V3 segments, checks the snapshot, whose segments are complete then, and collects its warnings.
+func (s *Snapshot) finish(ctx context.Context, object string, opts Options) error {
 	if ext := s.Collection.Schema.ExternalSource; ext != "" {
 		return fault.Unsupported(opSegment, "the collection is external: Milvus has no files of its rows").On(object)
+	}
+	if err := s.readLoon(ctx, opts); err != nil {
+		return fault.Place(err, object)
 	}
 	known := s.fieldIDs()
 	files := make(map[milvus.FileRef]milvus.SegmentID)

@@ -76,7 +76,7 @@ func loadMetadata(ctx context.Context, src Source, meta *snapfile.Metadata, r *R
 		return nil, fault.Place(err, uri)
 	}
 	slices.SortFunc(snap.Segments, func(a, b milvus.Segment) int { return cmp.Compare(a.ID, b.ID) })
-	return snap, snap.finish(uri)
+	return snap, snap.finish(ctx, uri, opts)
 }
 
 // readManifests reads every segment's manifest, a few at a time, and resolves its files as soon as it is decoded.

@@ -132,29 +132,6 @@ func TestResolveForms(t *testing.T) {
 	}
 }
 
-func TestResolveBelow(t *testing.T) {
-	r := testResolver(t, Options{})
-	base, err := r.Resolve("files/insert_log/1/2/3")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for path, want := range map[string]string{
-		"_data/0.parquet":         "s3://own/files/insert_log/1/2/3/_data/0.parquet",
-		"s3://own/files/y":        "s3://own/files/y",
-		"minio://h:9000/own/a/y":  "",
-		"../../../../../x/_data":  "",
-		"/etc/hostname":           "",
-		"_data/../../x":           "",
-		"":                        "",
-		"s3://theirs/files/_data": "",
-	} {
-		ref, err := r.ResolveBelow(base, path)
-		if want == "" && !errors.Is(err, fault.ErrUnsafePath) || want != "" && ref.String() != want {
-			t.Errorf("%q gives %q, %v; want %q", path, ref, err, want)
-		}
-	}
-}
-
 func TestOperatorSettings(t *testing.T) {
 	dir := t.TempDir()
 	for _, c := range []struct {

@@ -44,22 +44,6 @@ func (r *Resolver) Resolve(path string) (milvus.FileRef, error) {
 	return file, err
 }
 
-// ResolveBelow resolves a path that a file of a segment mentions relative to base, a resolved directory ("_data/0.parquet");
-// a complete path is resolved as [Resolver.Resolve] does.
-func (r *Resolver) ResolveBelow(base milvus.FileRef, path string) (milvus.FileRef, error) {
-	if err := checkText(path); err != nil {
-		return milvus.FileRef{}, err
-	}
-	if strings.Contains(path, "://") || strings.HasPrefix(path, "/") {
-		return r.Resolve(path)
-	}
-	if err := checkKey(path, path); err != nil {
-		return milvus.FileRef{}, err
-	}
-	key := join(base.Key, path)
-	return milvus.FileRef{Bucket: base.Bucket, Key: key}, checkKey(key, key)
-}
-
 func (r *Resolver) known(bucket string) bool {
 	if _, mapped := r.maps[bucket]; mapped || r.names[bucket] {
 		return true

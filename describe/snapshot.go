@@ -78,6 +78,7 @@ const (
 	WarnUnreadable       = "unreadable metadata" // a file among others that does not parse
 	WarnCompaction       = "compaction pair"     // input and output of a compaction were both live; the input was left out
 	WarnHidden           = "hidden segment"      // being imported, or the output of a compaction that is not finished
+	WarnLatestManifest   = "latest manifest"     // metadata names no version of a V3 segment's manifest
 	WarnUnknownPartition = "unknown partition"   // a segment of a partition that has no name
 )
 

@@ -37,6 +37,7 @@ type Binlog struct {
 	File       FileRef
 	LogID      LogID
 	Entries    int64     // rows or deletes; 0 may mean unknown for statistics
+	First      int64     // V3: rows of the file that come before the Entries that belong to the segment
 	From, To   Timestamp // bounds of the entries' timestamps; 0 means unknown
 	Size       int64     // bytes as recorded; releases up to 2.3 recorded the size in memory
 	MemorySize int64     // bytes; 0 means unknown

@@ -136,6 +136,8 @@ func Resolve(base string, section Section, recorded string) string {
 	switch {
 	case strings.Contains(recorded, "://"):
 		return recorded
+	case strings.HasPrefix(recorded, "/") && strings.HasPrefix(base, "/"):
+		return recorded // local storage
 	case strings.HasPrefix(recorded, "/"):
 		return strings.TrimPrefix(recorded, "/")
 	case strings.HasPrefix(recorded, base+"/"):
