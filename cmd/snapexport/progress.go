@@ -3,12 +3,13 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"os"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	"github.com/jedib0t/go-pretty/v6/progress"
 	"golang.org/x/term"
 
 	"github.com/snapexport/snapexport/export"
@@ -62,62 +63,79 @@ func (m *meter) stop() {
 	m.wait.Wait()
 }
 
+// bar draws one line over and over, and leaves none behind.
 func (m *meter) bar() {
-	w := progress.NewWriter()
-	w.SetOutputWriter(m.app.errs)
-	w.SetAutoStop(false)
-	w.SetUpdateFrequency(barEvery)
-	w.SetTrackerLength(30)
-	w.SetStyle(progress.StyleBlocks)
-	w.Style().Visibility.Value = false
-	w.Style().Visibility.ETA = true
-	t := &progress.Tracker{Message: m.verb}
-	w.AppendTracker(t)
-	go w.Render()
-	defer func() {
-		m.draw(t)
-		if t.Total > 0 && t.Value() >= t.Total {
-			t.MarkAsDone()
-		}
-		time.Sleep(2 * barEvery) // the writer draws on its own clock
-		w.Stop()
-	}()
 	tick := time.NewTicker(barEvery)
 	defer tick.Stop()
+	defer fmt.Fprint(m.app.errs, "\r\x1b[K")
 	for {
 		select {
 		case <-m.quit:
 			return
 		case <-tick.C:
-			m.draw(t)
+			fmt.Fprint(m.app.errs, "\r", m.drawing(m.width()), "\x1b[K")
 		}
 	}
 }
 
-func (m *meter) draw(t *progress.Tracker) {
-	done, total := m.position()
-	t.UpdateTotal(total)
-	// the tracker ends itself when it is full; the commit is still to come
-	t.SetValue(min(done, max(total-1, 0)))
-	if m.state == nil {
-		t.UpdateMessage(fmt.Sprintf("%s %s of %s", m.verb, count(done), count(total)))
-		return
+// width returns the columns of the terminal.
+func (m *meter) width() int {
+	if f, ok := m.app.errs.(*os.File); ok {
+		if columns, _, err := term.GetSize(int(f.Fd())); err == nil && columns > 0 {
+			return columns
+		}
 	}
-	s := m.state
-	if s.Committing.Load() {
-		t.UpdateMessage(m.verb + " committing")
-		return
-	}
-	seconds := max(m.app.now().Sub(m.start).Seconds(), 0.001)
-	t.UpdateMessage(fmt.Sprintf("%s %d/%d segments  %s rows  %s written  %s rows/s", m.verb, s.SegmentsDone.Load(), s.SegmentsTotal.Load(),
-		count(s.RowsWritten.Load()), size(s.BytesWritten.Load()), count(int64(float64(s.RowsWritten.Load())/seconds))))
+	return 80
 }
 
+// drawing is the bar as text: what comes first is what matters most, and what does not fit the width is left out.
+func (m *meter) drawing(width int) string {
+	const blocks = 20
+	done, total := m.position()
+	share := 0.0
+	if total > 0 {
+		share = min(float64(done)/float64(total), 1)
+	}
+	full := int(share * blocks)
+	line := fmt.Sprintf("%s %3.0f%% %s%s", m.verb, math.Floor(share*100), strings.Repeat("█", full), strings.Repeat("░", blocks-full))
+	used := len(m.verb) + 6 + blocks
+	for _, part := range m.parts(done, total) {
+		if used+2+len(part) >= width {
+			break
+		}
+		line += "  " + part
+		used += 2 + len(part)
+	}
+	return line
+}
+
+// parts are what stands behind the bar; ASCII only.
+func (m *meter) parts(done, total int64) []string {
+	s := m.state
+	if s == nil {
+		return []string{fmt.Sprintf("%s of %s", count(done), count(total))}
+	}
+	if s.Committing.Load() {
+		return []string{"committing"}
+	}
+	seconds := max(m.app.now().Sub(m.start).Seconds(), 0.001)
+	parts := []string{fmt.Sprintf("%d/%d segments", s.SegmentsDone.Load(), s.SegmentsTotal.Load()),
+		count(s.RowsWritten.Load()) + " rows", count(int64(float64(s.RowsWritten.Load())/seconds)) + " rows/s"}
+	if done > 0 && seconds > 1 {
+		left := time.Duration(seconds / float64(done) * float64(total-done) * float64(time.Second))
+		parts = append(parts, left.Round(time.Second).String()+" left")
+	}
+	return parts
+}
+
+// position returns how much is done of how much. Rows count as read at the end of their segment; of the segments under way
+// it is known what was written.
 func (m *meter) position() (done, total int64) {
 	if m.state == nil {
 		return m.done.Load(), m.total.Load()
 	}
-	return m.state.RowsRead.Load(), m.state.RowsTotal.Load()
+	total = m.state.RowsTotal.Load()
+	return min(max(m.state.RowsRead.Load(), m.state.RowsWritten.Load()), total), total
 }
 
 // lines prints an object now and then; short work prints none.
