@@ -11,7 +11,6 @@ import (
 
 	"github.com/apache/iceberg-go"
 	"github.com/apache/iceberg-go/catalog"
-	iceio "github.com/apache/iceberg-go/io"
 	"github.com/apache/iceberg-go/table"
 
 	"github.com/snapexport/snapexport/fault"
@@ -69,7 +68,7 @@ func Commit(ctx context.Context, cat catalog.Catalog, ident table.Identifier, c 
 			return r, nil
 		}
 		failed := errors.Is(err, table.ErrCommitFailed)
-		if !failed && !errors.Is(err, fault.ErrConflict) {
+		if errors.Is(err, objstore.ErrUnknownOutcome) || !failed && !errors.Is(err, fault.ErrConflict) {
 			// The commit may have taken place all the same: what the table says counts.
 			if found, ok := lookAgain(ctx, cat, ident, c); ok {
 				found.Tries = try
@@ -148,11 +147,12 @@ func commitOnce(ctx context.Context, cat catalog.Catalog, ident table.Identifier
 		return Result{}, err
 	}
 	if err := b.build(ctx, t); err != nil {
+		discard(ctx, cat, t)
 		return Result{}, err
 	}
 	_, location, err := cat.CommitTable(ctx, ident, b.reqs, b.updates)
 	if err != nil && !errors.Is(err, objstore.ErrUnknownOutcome) {
-		b.discard(ctx, cat)
+		discard(ctx, cat, t)
 	}
 	if err != nil {
 		return Result{}, err
@@ -169,7 +169,6 @@ type builder struct {
 	updates  []table.Update
 	staged   bool // the table comes into being with this commit
 	snapshot *table.Snapshot
-	files    iceio.IO
 }
 
 // create makes the table: within the commit where the catalog can, else before it.
@@ -243,7 +242,7 @@ func (b *builder) build(ctx context.Context, t *table.Table) error {
 	if err := b.addSnapshot(ctx, t, tx); err != nil {
 		return err
 	}
-	return b.finish(ctx, base, tx)
+	return b.finish(tx)
 }
 
 // check holds the table against what the change was planned on.
@@ -283,7 +282,7 @@ func (b *builder) checkTag(meta table.Metadata) error {
 }
 
 // finish turns the transaction into updates, with the tag of its snapshot.
-func (b *builder) finish(ctx context.Context, base *table.Table, tx *table.Transaction) error {
+func (b *builder) finish(tx *table.Transaction) error {
 	staged, err := tx.StagedTable()
 	if err != nil {
 		return err
@@ -295,9 +294,6 @@ func (b *builder) finish(ctx context.Context, base *table.Table, tx *table.Trans
 	if b.snapshot = staged.CurrentSnapshot(); b.snapshot == nil {
 		return fault.Corrupt(op, "the change made no snapshot")
 	}
-	if b.files, err = base.FS(ctx); err != nil {
-		return err
-	}
 	b.updates = append(b.updates, done.Updates...)
 	if tag := b.change.Tag; tag != "" {
 		b.updates = append(b.updates, table.NewSetSnapshotRefUpdate(tag, b.snapshot.SnapshotID, table.TagRef, 0, 0, 0))
@@ -308,25 +304,20 @@ func (b *builder) finish(ctx context.Context, base *table.Table, tx *table.Trans
 	return nil
 }
 
-// discard removes the manifests of a try that others outran, or that was refused.
-func (b *builder) discard(ctx context.Context, cat catalog.Catalog) {
+// discard removes the manifests of a try that failed.
+func discard(ctx context.Context, cat catalog.Catalog, t *table.Table) {
 	p, ok := cat.(*Path)
-	if !ok || b.snapshot == nil {
+	if !ok {
 		return
 	}
-	manifests, err := b.snapshot.Manifests(b.files)
+	files, err := t.FS(context.WithoutCancel(ctx))
 	if err != nil {
 		p.opts.Warn(err)
 		return
 	}
-	drop := []string{b.snapshot.ManifestList}
-	for _, m := range manifests {
-		if m.SnapshotID() == b.snapshot.SnapshotID {
-			drop = append(drop, m.FilePath())
-		}
-	}
-	for _, path := range drop {
-		if err := b.files.Remove(path); err != nil {
+	written := files.(fileIO)
+	for _, path := range written.made.all() {
+		if err := written.Remove(path); err != nil {
 			p.opts.Warn(err)
 		}
 	}

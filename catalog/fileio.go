@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"path"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -27,6 +28,29 @@ const (
 type fileIO struct {
 	ctx  context.Context
 	root root
+	made *names // what was written through it
+}
+
+// names is a list for concurrent use.
+type names struct {
+	mu   sync.Mutex
+	list []string
+}
+
+// add is of no effect on nil, for a fileIO that only reads.
+func (n *names) add(name string) {
+	if n == nil {
+		return
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.list = append(n.list, name)
+}
+
+func (n *names) all() []string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return slices.Clone(n.list)
 }
 
 var _ iceio.WriteFileIO = fileIO{}
@@ -89,12 +113,14 @@ func (f fileIO) Create(name string) (iceio.FileWriter, error) {
 	if err != nil {
 		return nil, &fs.PathError{Op: "create", Path: name, Err: err}
 	}
+	f.made.add(name)
 	return &newFile{f: f, key: key, name: name}, nil
 }
 
 func (f fileIO) WriteFile(name string, p []byte) error {
 	key, err := f.root.key(name)
 	if err == nil {
+		f.made.add(name)
 		err = f.root.store.Put(f.ctx, key, p)
 	}
 	return pathError("write", name, err)

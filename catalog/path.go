@@ -264,7 +264,8 @@ func (p *Path) load(ctx context.Context, ident table.Identifier, r root) (*table
 
 // table gives iceberg-go's table of metadata.
 func (p *Path) table(ident table.Identifier, r root, meta table.Metadata, location string) *table.Table {
-	files := func(ctx context.Context) (iceio.IO, error) { return fileIO{ctx: ctx, root: r}, nil }
+	made := &names{}
+	files := func(ctx context.Context) (iceio.IO, error) { return fileIO{ctx, r, made}, nil }
 	return table.New(ident, meta, location, files, p)
 }
 
