@@ -145,11 +145,10 @@ func liveFiles(ctx context.Context, t *table.Table, s table.Snapshot) (data, del
 		return nil, nil, unreadable(err, s.ManifestList)
 	}
 	for _, m := range manifests {
-		entries, err := m.FetchEntries(files, true)
-		if err != nil {
-			return nil, nil, unreadable(err, m.FilePath())
-		}
-		for _, e := range entries {
+		for e, err := range m.Entries(files, true) {
+			if err != nil {
+				return nil, nil, unreadable(err, m.FilePath())
+			}
 			if e.DataFile().ContentType() == iceberg.EntryContentData {
 				data = append(data, e.DataFile())
 			} else {

@@ -30,7 +30,7 @@ var people = table{
 	3: {"id": int64(3), "flag": true, "age": int64(-7), "big": int64(7), "f": math.NaN(), "d": math.Inf(1), "name": "",
 		"meta": `{"a":"1","b":7,"s":5,"arr":"no","e":{"x":1}}`, "ts": int64(0), "day": int64(0), "clock": int64(microsPerDay),
 		"ints": []any{int64(5)}, "tags": []any{"red"}, "floats": []any{2.5}, "bools": []any{false}, "$meta": `{}`},
-	4: {"id": int64(4), "flag": false, "age": int64(20), "big": int64(0), "f": -0.0, "d": -1.5, "name": "été",
+	4: {"id": int64(4), "flag": false, "age": int64(20), "big": int64(0), "f": math.Copysign(0, -1), "d": -1.5, "name": "été",
 		"meta": `[1,2,{"k":"v"}]`, "ints": []any{int64(3), int64(3), int64(1)}, "tags": []any{"ROT"},
 		"$meta": `{"color":null}`},
 }

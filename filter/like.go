@@ -50,11 +50,6 @@ func compilePattern(pattern string) (matcher, error) {
 	return m, nil
 }
 
-// literal reports whether the pattern has no wildcards, and what it says.
-func (m matcher) literal() (string, bool) {
-	return m.pieces[0].parts[0], len(m.pieces) == 1 && len(m.pieces[0].parts) == 1
-}
-
 // prefix returns what every text that matches begins with.
 func (m matcher) prefix() string { return m.pieces[0].parts[0] }
 

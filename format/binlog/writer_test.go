@@ -38,7 +38,7 @@ type storageCase struct {
 
 func jsonArray(t testing.TB, dt arrow.DataType, text string) arrow.Array {
 	t.Helper()
-	a, _, err := array.FromJSON(memory.DefaultAllocator, dt, bytes.NewReader([]byte(text)), array.WithUseNumber())
+	a, _, err := array.FromJSON(memory.DefaultAllocator, dt, bytes.NewReader([]byte(text)))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -87,7 +87,7 @@ func chunk(t *testing.T, s *milvus.Schema, ts milvus.Timestamp, rows []map[strin
 		if err != nil {
 			t.Fatal(err)
 		}
-		if out[f.ID], _, err = array.FromJSON(memory.DefaultAllocator, dt, bytes.NewReader(text), array.WithUseNumber()); err != nil {
+		if out[f.ID], _, err = array.FromJSON(memory.DefaultAllocator, dt, bytes.NewReader(text)); err != nil {
 			t.Fatalf("%s: %v", f.Name, err)
 		}
 	}

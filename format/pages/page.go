@@ -168,6 +168,7 @@ func (r *chunkReader) dictionary(raw []byte, size int, h dictHeader) error {
 	if r.seen || r.dictSize >= 0 {
 		return errors.New("a dictionary page that is not the first of its chunk")
 	}
+	//lint:ignore SA1019 deprecated for writers; files have it
 	if e := format.Encoding(h.Encoding); e != format.Plain && e != format.PlainDictionary {
 		return unsupported(0, "a dictionary in %v", e)
 	}
@@ -303,6 +304,7 @@ func (r *chunkReader) setValues(p *page, e format.Encoding, body []byte, n int) 
 	switch e {
 	case format.Plain:
 		return setPlain(p, kind, width, body, n)
+	//lint:ignore SA1019 deprecated for writers; files have it
 	case format.PlainDictionary, format.RLEDictionary:
 		return r.setDictionary(p, body, n)
 	case format.RLE:

@@ -169,7 +169,7 @@ func (s *Server) Import(t testing.TB, schema *milvus.Schema, partitions ...Parti
 		t.Fatal(err)
 	}
 	if r.Error != "" {
-		return r, fmt.Errorf("Milvus: %s", r.Error)
+		return r, fmt.Errorf("import: %s", r.Error)
 	}
 	return r, nil
 }
