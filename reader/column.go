@@ -25,6 +25,8 @@ type column struct {
 	system System              // "" for fields
 	field  milvus.Field        // of a plain column
 	array  *milvus.StructArray // of a struct array: its members are read and zipped
+
+	partial bool // of a struct array: a row is NULL if one member is, else if all are
 }
 
 // reads returns the fields whose files the column needs.
@@ -80,7 +82,7 @@ func columns(schema *milvus.Schema, opts Options) ([]column, error) {
 		if name != f.Name && selected(f.Name) {
 			picked = true
 		}
-		if !picked || f.FunctionOutput && opts.SkipFunctionOutputs {
+		if !picked || f.FunctionOutput && opts.SkipFunctionOutputs && opts.Columns == nil {
 			continue
 		}
 		c, err := plainColumn(f, name, opts)
@@ -91,7 +93,7 @@ func columns(schema *milvus.Schema, opts Options) ([]column, error) {
 	}
 	for i := range schema.StructArrays {
 		if a := &schema.StructArrays[i]; selected(a.Name) {
-			c, err := structColumn(a, opts)
+			c, err := structColumn(*a, opts)
 			if err != nil {
 				return nil, err
 			}
@@ -128,10 +130,17 @@ func plainColumn(f milvus.Field, name string, opts Options) (column, error) {
 	return column{Field: arrow.Field{Name: name, Type: t, Nullable: nullable, Metadata: fieldMetadata(f.ID, doc(f))}, field: f}, nil
 }
 
-func structColumn(a *milvus.StructArray, opts Options) (column, error) {
+// structColumn takes a struct array for nullable if it or a member is: in the files there are only members.
+func structColumn(a milvus.StructArray, opts Options) (column, error) {
+	for _, m := range a.Members {
+		a.Nullable = a.Nullable || m.Nullable
+	}
+	a.Members = slices.Clone(a.Members)
 	members := make([]arrow.Field, len(a.Members))
-	for i, m := range a.Members {
-		t, err := cell.Type(m)
+	for i := range a.Members {
+		m := &a.Members[i]
+		m.Nullable = a.Nullable
+		t, err := cell.Type(*m)
 		if err != nil {
 			return column{}, fmt.Errorf("field %s of %s (%d): %w", m.Name, a.Name, m.ID, err)
 		}
@@ -140,12 +149,12 @@ func structColumn(a *milvus.StructArray, opts Options) (column, error) {
 			return column{}, fault.Unsupported("read schema", "member %s of struct array %s is %s, not Array or ArrayOfVector", m.Name, a.Name, m.Type)
 		}
 		elem := list.ElemField()
-		members[i] = arrow.Field{Name: memberName(a.Name, m.Name), Type: elem.Type, Nullable: elem.Nullable, Metadata: fieldMetadata(m.ID, doc(m))}
+		members[i] = arrow.Field{Name: memberName(a.Name, m.Name), Type: elem.Type, Nullable: elem.Nullable, Metadata: fieldMetadata(m.ID, doc(*m))}
 	}
 	t := arrow.ListOfField(arrow.Field{Name: "element", Type: arrow.StructOf(members...)})
 	text := fmt.Sprintf("milvus: ArrayOfStruct id=%d", a.ID)
 	f := arrow.Field{Name: a.Name, Type: t, Nullable: a.Nullable || opts.OnBad == BadNull, Metadata: fieldMetadata(a.ID, text)}
-	return column{Field: f, array: a}, nil
+	return column{Field: f, array: &a, partial: opts.OnBad == BadNull}, nil
 }
 
 // memberName strips the parent that recent versions put around a member's name: parent[member].

@@ -60,7 +60,7 @@ type Options struct {
 	Partitions []string // names; nil: all
 	Where      *filter.Filter
 
-	SkipFunctionOutputs bool
+	SkipFunctionOutputs bool // but for those that Columns names
 
 	AsOf  *milvus.Timestamp // nil: the snapshot's create_ts; 0: no cut
 	TTL   TTLMode
@@ -76,6 +76,16 @@ type Options struct {
 
 // DefaultBatchRows bounds a batch. Most are smaller: one ends where a page of any column ends.
 const DefaultBatchRows = 1 << 16
+
+// check refuses selections of nothing: an empty list is no list.
+func (o Options) check() error {
+	for what, list := range map[string][]string{"columns": o.Columns, "partitions": o.Partitions} {
+		if list != nil && len(list) == 0 {
+			return fault.New(ErrSelect, "select "+what, "the list of %s is empty", what).WithHint("without a list, all are read")
+		}
+	}
+	return nil
+}
 
 func (o Options) withDefaults() Options {
 	if o.MetaName == "" {

@@ -12,7 +12,7 @@ import (
 
 // excluded reports whether statistics of the files show that the filter selects no row of the chunk.
 func (s *Scan) excluded(cursors map[milvus.FieldID]*cursor) bool {
-	if s.opts.Where == nil {
+	if s.opts.Where == nil || s.opts.OnBad == BadNull { // statistics count values that become NULL as values
 		return false
 	}
 	return !s.opts.Where.CanMatch(func(id milvus.FieldID) (filter.Range, bool) {

@@ -40,7 +40,11 @@ func (s *Scan) planRule() error {
 	default:
 		return fault.Unsupported("plan", "ttl mode %q", mode).WithHint("there are off, as-of-snapshot and now")
 	}
-	return s.planTTL()
+	err := s.planTTL()
+	if s.rule.TTL.MaxAgeMilli == 0 && s.rule.TTL.Field == 0 {
+		s.rule.TTL = deltamerge.TTL{} // nothing expires, whatever the time
+	}
+	return err
 }
 
 // planTTL reads the collection's TTL from its properties.
