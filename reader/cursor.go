@@ -9,16 +9,26 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/array"
 
 	"github.com/snapexport/snapexport/fault"
-	"github.com/snapexport/snapexport/format/binlog"
 	"github.com/snapexport/snapexport/format/cell"
+	"github.com/snapexport/snapexport/format/pages"
 	"github.com/snapexport/snapexport/milvus"
 )
 
-// cursor walks the rows of one field in one chunk: the pages of its file, or a constant where there is no file.
+// source gives the stored rows of one field: a binlog's column (V1), or the files of a column group one after the other.
+type source interface {
+	// Next returns the rows of the next page in storage form, io.EOF after the last.
+	Next() (arrow.Array, error)
+	// Rows returns how many rows there are in all.
+	Rows() int64
+	// Stats returns the recorded bounds, one element per row group; false if a row group has none.
+	Stats() ([]pages.Stats, bool)
+}
+
+// cursor walks the rows of one field in one chunk: the pages of its source, or a constant where there is none.
 type cursor struct {
 	field milvus.Field
-	name  string         // of the file, for errors
-	pages *binlog.Column // nil: a constant
+	name  string // of the file, for errors
+	pages source // nil: a constant
 	bad   BadRows
 	json  bool // check that JSON is JSON
 

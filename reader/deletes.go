@@ -3,6 +3,8 @@ package reader
 import (
 	"context"
 	"fmt"
+	"iter"
+	"slices"
 
 	"golang.org/x/sync/errgroup"
 
@@ -18,6 +20,21 @@ type l0Group struct {
 	partition milvus.PartitionID
 	segments  []*milvus.Segment
 	set       *deltamerge.Set // nil until it is read
+}
+
+// checkL0 refuses what would be left out without a word: an L0 segment is read for its deltalogs alone.
+func checkL0(seg *milvus.Segment) error {
+	switch seg.StorageVersion {
+	case milvus.StorageV1, milvus.StorageV2, milvus.StorageV3:
+	default:
+		return unknownStorage(seg)
+	}
+	for _, fb := range seg.Binlogs {
+		if len(fb.Binlogs) > 0 {
+			return fault.Corrupt("plan", "an L0 segment, which has deletes only, lists insert logs of field %d", fb.Field)
+		}
+	}
+	return nil
 }
 
 func (s *Scan) addL0(seg *milvus.Segment) {
@@ -46,16 +63,57 @@ func (s *Scan) loadL0(ctx context.Context, counts *Counts) error {
 		}
 		set := deltamerge.NewSet(s.rule.AsOf)
 		for _, seg := range g.segments {
-			if err := s.addDeletes(ctx, seg, set, counts); err != nil {
-				return err
+			if err := s.keepDeletes(ctx, seg, set, counts); err != nil {
+				return fmt.Errorf("deletes of L0 segment %d: %w", seg.ID, err)
 			}
-		}
-		if err := s.opts.Budget.Keep(ctx, set.Bytes()); err != nil {
-			return fmt.Errorf("deletes of L0 segments on channel %q: %w", g.channel, err)
 		}
 		g.set = set
 	}
 	return nil
+}
+
+// keepDeletes reads the deltalogs of an L0 segment, a few at a time, each time within the budget. What the set grows by is
+// kept for good. All of this comes before anything else of the budget is acquired by the scan.
+func (s *Scan) keepDeletes(ctx context.Context, seg *milvus.Segment, set *deltamerge.Set, counts *Counts) error {
+	for group := range deltalogs(seg) {
+		need, before := deletesNeed(group), set.Bytes()
+		if err := s.opts.Budget.Acquire(ctx, need); err != nil {
+			return err
+		}
+		err := s.addDeletes(ctx, group, set, counts)
+		s.opts.Budget.Release(need)
+		if err == nil {
+			err = s.opts.Budget.Keep(ctx, set.Bytes()-before)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// bytesPerDelete of memory are taken by a delete while it is decoded and held.
+const bytesPerDelete = 48
+
+// deletesNeed estimates the memory that reading the deltalogs takes.
+func deletesNeed(logs []milvus.Binlog) (n int64) {
+	for _, b := range logs {
+		n += b.Entries*bytesPerDelete + b.Size
+	}
+	return n
+}
+
+// deltalogs yields the segment's deltalogs, as many at a time as are read at once.
+func deltalogs(seg *milvus.Segment) iter.Seq[[]milvus.Binlog] {
+	return func(yield func([]milvus.Binlog) bool) {
+		for _, fb := range seg.Deltalogs {
+			for group := range slices.Chunk(fb.Binlogs, filesAtOnce) {
+				if !yield(group) {
+					return
+				}
+			}
+		}
+	}
 }
 
 // scope collects what applies to the segment. L0 deletes must have been loaded.
@@ -66,35 +124,35 @@ func (s *Scan) scope(ctx context.Context, seg *milvus.Segment, counts *Counts) (
 			sc.L0 = append(sc.L0, g.set)
 		}
 	}
-	return sc, s.addDeletes(ctx, seg, sc.Own, counts)
-}
-
-// addDeletes reads all deltalogs of the segment, several at once, and adds them in the order of metadata.
-func (s *Scan) addDeletes(ctx context.Context, seg *milvus.Segment, set *deltamerge.Set, counts *Counts) error {
-	before, cutBefore := set.Entries(), set.AfterCut()
-	for _, fb := range seg.Deltalogs {
-		for first := 0; first < len(fb.Binlogs); first += filesAtOnce {
-			group := fb.Binlogs[first:min(first+filesAtOnce, len(fb.Binlogs))]
-			deletes := make([]*deltalog.Deletes, len(group))
-			bytes := make([]int64, len(group))
-			g, gctx := errgroup.WithContext(ctx)
-			for i, b := range group {
-				g.Go(func() (err error) {
-					deletes[i], bytes[i], err = s.readDeltalog(gctx, b)
-					return err
-				})
-			}
-			if err := g.Wait(); err != nil {
-				return fmt.Errorf("deletes of segment %d: %w", seg.ID, err)
-			}
-			for i, d := range deletes {
-				counts.Bytes += bytes[i]
-				add(set, d)
-			}
+	for group := range deltalogs(seg) {
+		if err := s.addDeletes(ctx, group, sc.Own, counts); err != nil {
+			return sc, fmt.Errorf("deletes: %w", err)
 		}
 	}
-	s.deletes.Add(set.Entries() - before)
-	s.deletesAfterCut.Add(set.AfterCut() - cutBefore)
+	return sc, nil
+}
+
+// addDeletes reads a group of deltalogs, all at once, and adds them in the order of metadata.
+func (s *Scan) addDeletes(ctx context.Context, group []milvus.Binlog, set *deltamerge.Set, counts *Counts) error {
+	entries, afterCut := set.Entries(), set.AfterCut()
+	deletes := make([]*deltalog.Deletes, len(group))
+	bytes := make([]int64, len(group))
+	g, gctx := errgroup.WithContext(ctx)
+	for i, b := range group {
+		g.Go(func() (err error) {
+			deletes[i], bytes[i], err = s.readDeltalog(gctx, b)
+			return err
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	for i, d := range deletes {
+		counts.Bytes += bytes[i]
+		add(set, d)
+	}
+	s.deletes.Add(set.Entries() - entries)
+	s.deletesAfterCut.Add(set.AfterCut() - afterCut)
 	return nil
 }
 

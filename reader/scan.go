@@ -2,6 +2,7 @@ package reader
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -56,6 +57,9 @@ func (c *Counts) Add(b Counts) {
 
 // Open plans a scan from metadata alone. It fails on everything that is known now to be unreadable.
 func Open(snap *describe.Snapshot, opts Options) (*Scan, error) {
+	if err := opts.check(); err != nil {
+		return nil, err
+	}
 	opts = opts.withDefaults()
 	s := &Scan{snap: snap, opts: opts}
 	schema := &snap.Collection.Schema
@@ -110,6 +114,9 @@ func (s *Scan) planSegments() error {
 	for i := range s.snap.Segments {
 		seg := &s.snap.Segments[i]
 		if seg.IsL0() {
+			if err := checkL0(seg); err != nil {
+				return fmt.Errorf("segment %d: %w", seg.ID, err)
+			}
 			s.addL0(seg)
 			continue
 		}
@@ -131,19 +138,19 @@ func (s *Scan) checkSegment(seg *milvus.Segment) error {
 	switch seg.StorageVersion {
 	case milvus.StorageV1:
 	case milvus.StorageV2, milvus.StorageV3:
-		if seg.Rows == 0 && len(seg.Binlogs) == 0 {
-			return nil
-		}
-		return fault.Unsupported("plan", "storage version %d is not read yet", seg.StorageVersion).
-			WithHint("segments of storage version 0 (binlogs) are")
+		return s.checkGroups(seg)
 	default:
-		return fault.Unsupported("plan", "storage version %d is unknown", seg.StorageVersion).WithHint("0, 2 and 3 exist")
+		return unknownStorage(seg)
 	}
 	if seg.Rows == 0 && len(seg.Binlogs) == 0 {
 		return nil
 	}
 	_, err := s.chunks(seg)
 	return err
+}
+
+func unknownStorage(seg *milvus.Segment) error {
+	return fault.Unsupported("plan", "storage version %d is unknown", seg.StorageVersion).WithHint("0, 2 and 3 exist")
 }
 
 // partitions returns the selected partitions, nil for all.
@@ -191,7 +198,11 @@ func (s *Scan) Bytes(seg *milvus.Segment) int64 {
 	}
 	var n int64
 	for _, fb := range seg.Binlogs {
-		if needed[fb.Field] {
+		columns := fb.ChildFields
+		if seg.StorageVersion == milvus.StorageV1 {
+			columns = []milvus.FieldID{fb.Field}
+		}
+		if len(columns) == 0 || slices.ContainsFunc(columns, func(id milvus.FieldID) bool { return needed[id] }) {
 			n += size(fb)
 		}
 	}

@@ -28,6 +28,9 @@ func (s *Scan) read(ctx context.Context, seg *milvus.Segment, counts *Counts, yi
 	if err := s.loadL0(ctx, counts); err != nil {
 		return err
 	}
+	if seg.StorageVersion != milvus.StorageV1 {
+		return s.readGroups(ctx, seg, counts, yield)
+	}
 	chunks, err := s.chunks(seg)
 	if err != nil {
 		return err
@@ -53,22 +56,24 @@ func (s *Scan) read(ctx context.Context, seg *milvus.Segment, counts *Counts, yi
 }
 
 const (
-	bytesPerDelete = 48      // of a delete while it is decoded and held
-	pageReserve    = 4 << 20 // of a column's decoded page
+	pageReserve = 4 << 20 // of a column's decoded page
 )
 
 // need estimates the memory that reading the segment takes: its deletes and its largest chunk.
 func (s *Scan) need(seg *milvus.Segment, chunks []chunk) int64 {
-	var deletes, largest int64
-	for _, fb := range seg.Deltalogs {
-		for _, b := range fb.Binlogs {
-			deletes += b.Entries*bytesPerDelete + b.Size
-		}
-	}
+	var largest int64
 	for _, c := range chunks {
 		largest = max(largest, c.bytes()+int64(len(c.files))*min(pageReserve, max(c.rows, 1)*64)+s.nulls(c))
 	}
-	return deletes + largest
+	return needDeletes(seg) + largest
+}
+
+// needDeletes estimates the memory that the segment's own deletes take.
+func needDeletes(seg *milvus.Segment) (n int64) {
+	for group := range deltalogs(seg) {
+		n += deletesNeed(group)
+	}
+	return n
 }
 
 // nulls returns the memory that NULLs of dense vectors can take beside what their files hold.
@@ -88,6 +93,11 @@ func (s *Scan) readChunk(ctx context.Context, seg *milvus.Segment, c chunk, scop
 	if err != nil {
 		return err
 	}
+	return s.walk(ctx, seg, cursors, rows, scope, counts, yield)
+}
+
+// walk goes through aligned cursors of the given number of rows.
+func (s *Scan) walk(ctx context.Context, seg *milvus.Segment, cursors map[milvus.FieldID]*cursor, rows int64, scope deltamerge.Scope, counts *Counts, yield func(arrow.RecordBatch) error) error {
 	if s.excluded(cursors) {
 		// a row that the filter excludes is not judged by the other rules: it does not come out either way
 		counts.Rows += rows
@@ -120,10 +130,11 @@ func (s *Scan) openChunk(ctx context.Context, c chunk, counts *Counts) (map[milv
 	fields := s.reads()
 	opened := make([]*cursor, len(fields))
 	bytes := make([]int64, len(fields))
+	events := make([]int, len(fields))
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(filesAtOnce)
 	for i, f := range fields {
-		opened[i] = &cursor{field: f, bad: s.opts.OnBad, json: s.opts.CheckJSON}
+		opened[i] = &cursor{field: f, bad: s.onBad(f), json: s.opts.CheckJSON}
 		b, ok := c.files[f.ID]
 		if !ok {
 			continue
@@ -135,8 +146,12 @@ func (s *Scan) openChunk(ctx context.Context, c chunk, counts *Counts) (map[milv
 			}
 			bytes[i] = int64(len(body))
 			opened[i].name = b.File.String()
-			opened[i].pages, err = openColumn(body, f, b)
-			return fault.Place(err, b.File.String())
+			col, err := openColumn(body, f, b)
+			if err != nil {
+				return fault.Place(err, b.File.String())
+			}
+			opened[i].pages, events[i] = col, col.Events()
+			return nil
 		})
 	}
 	if err := g.Wait(); err != nil {
@@ -153,7 +168,7 @@ func (s *Scan) openChunk(ctx context.Context, c chunk, counts *Counts) (map[milv
 		if o.rows() != rows {
 			return nil, 0, fault.Corrupt("read chunk", "field %s has %d rows, field %s has %d", o.field.Name, o.rows(), opened[0].field.Name, rows).On(o.name)
 		}
-		if o.pages.Events() > 1 {
+		if events[i] > 1 {
 			counts.SeveralEvents++
 		}
 	}
@@ -161,6 +176,15 @@ func (s *Scan) openChunk(ctx context.Context, c chunk, counts *Counts) (map[milv
 }
 
 func (c *cursor) rows() int64 { return c.pages.Rows() }
+
+// onBad says what happens to values of the field that do not fit. Keys and timestamps decide which rows there are: they are
+// never made NULL.
+func (s *Scan) onBad(f milvus.Field) BadRows {
+	if s.opts.OnBad == BadNull && (f.PrimaryKey || f.ID < milvus.FirstUserField) {
+		return BadFail
+	}
+	return s.opts.OnBad
+}
 
 // openColumn opens one binlog and checks its row count against metadata.
 func openColumn(body []byte, f milvus.Field, b milvus.Binlog) (*binlog.Column, error) {

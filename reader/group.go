@@ -1,0 +1,336 @@
+package reader
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"io"
+	"slices"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
+
+	"github.com/snapexport/snapexport/fault"
+	"github.com/snapexport/snapexport/format/packed"
+	"github.com/snapexport/snapexport/format/pages"
+	"github.com/snapexport/snapexport/milvus"
+)
+
+// group is a column group of a V2 or V3 segment: files one after the other, each opened when the first of its columns is.
+type group struct {
+	scan   *Scan
+	ctx    context.Context
+	counts *Counts
+	fields []milvus.FieldID // empty: the files tell
+	logs   []milvus.Binlog
+	ranges bool           // metadata gives ranges of rows (V3), not whole files
+	files  []*packed.File // nil until opened
+	bytes  []*countingReader
+}
+
+// groups returns the column groups of the segment, their files in order: of V2 by log id, of V3 as the manifest has them.
+func (s *Scan) groups(ctx context.Context, seg *milvus.Segment, counts *Counts) []*group {
+	var out []*group
+	for _, fb := range seg.Binlogs {
+		g := &group{scan: s, ctx: ctx, counts: counts, fields: fb.ChildFields, logs: slices.Clone(fb.Binlogs), ranges: seg.StorageVersion == milvus.StorageV3}
+		if seg.StorageVersion == milvus.StorageV2 {
+			slices.SortStableFunc(g.logs, func(a, b milvus.Binlog) int { return cmp.Compare(logID(a), logID(b)) })
+		}
+		g.files = make([]*packed.File, len(g.logs))
+		g.bytes = make([]*countingReader, len(g.logs))
+		out = append(out, g)
+	}
+	return out
+}
+
+// checkGroups refuses, from metadata alone, what can't be read: groups that disagree in rows, fields without a place.
+func (s *Scan) checkGroups(seg *milvus.Segment) error {
+	told := true // whether metadata says which columns every group has
+	held := map[milvus.FieldID]bool{}
+	for _, fb := range seg.Binlogs {
+		told = told && len(fb.ChildFields) > 0
+		for _, id := range fb.ChildFields {
+			held[id] = true
+		}
+		var rows int64
+		known := true
+		for _, b := range fb.Binlogs {
+			rows += b.Entries
+			known = known && b.Entries > 0
+		}
+		if known && seg.Rows > 0 && rows != seg.Rows {
+			return fault.Corrupt("pair column groups", "group %d has %d rows, num_of_rows is %d", fb.Field, rows, seg.Rows)
+		}
+	}
+	if seg.Rows > 0 && len(seg.Binlogs) == 0 {
+		return fault.Missing("pair column groups", "num_of_rows is %d, but there are no files", seg.Rows)
+	}
+	if seg.Rows == 0 || !told {
+		return nil
+	}
+	for _, f := range s.reads() {
+		if !held[f.ID] {
+			if err := absent(f); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// absent returns an error unless rows without a stored value of the field have one all the same.
+func absent(f milvus.Field) error {
+	if replaceable(f) {
+		return nil
+	}
+	return fault.Missing("pair column groups", "field %s (%d) is in no file, has no default, and is not nullable", f.Name, f.ID)
+}
+
+// readGroups reads a V2 or V3 segment.
+func (s *Scan) readGroups(ctx context.Context, seg *milvus.Segment, counts *Counts, yield func(arrow.RecordBatch) error) error {
+	groups := s.groups(ctx, seg, counts)
+	fields := s.reads()
+	need := needDeletes(seg) + int64(len(fields))*columnReserve
+	if err := s.opts.Budget.Acquire(ctx, need); err != nil {
+		return err
+	}
+	defer s.opts.Budget.Release(need)
+	scope, err := s.scope(ctx, seg, counts)
+	if err != nil {
+		return err
+	}
+	rows, err := s.alignedRows(groups)
+	if err != nil {
+		return err
+	}
+	if seg.Rows > 0 && rows != seg.Rows {
+		return fault.Corrupt("read segment", "the files hold %d rows, num_of_rows is %d", rows, seg.Rows)
+	}
+	cursors := map[milvus.FieldID]*cursor{}
+	for _, f := range fields {
+		c, err := s.groupCursor(seg, groups, f)
+		if err != nil {
+			return err
+		}
+		cursors[f.ID] = c
+	}
+	err = s.walk(ctx, seg, cursors, rows, scope, counts, yield)
+	for _, g := range groups {
+		for _, r := range g.bytes {
+			if r != nil {
+				counts.Bytes += r.n
+			}
+		}
+	}
+	return err
+}
+
+// columnReserve is the memory of one open column: what is read ahead and its decoded page.
+const columnReserve = 3 << 20
+
+// alignedRows opens all files' footers and returns the rows of the segment, which all groups must agree on.
+func (s *Scan) alignedRows(groups []*group) (int64, error) {
+	var first int64
+	for i, g := range groups {
+		var rows int64
+		for j := range g.logs {
+			n, err := g.rowsOf(j)
+			if err != nil {
+				return 0, err
+			}
+			rows += n
+		}
+		if i == 0 {
+			first = rows
+		}
+		if rows != first {
+			return 0, fault.Corrupt("pair column groups", "one column group has %d rows, another %d", first, rows).On(g.logs[0].File.String())
+		}
+	}
+	return first, nil
+}
+
+// rowsOf returns the rows of file i that belong to the segment, checked against the file.
+func (g *group) rowsOf(i int) (int64, error) {
+	f, err := g.open(i)
+	if err != nil {
+		return 0, err
+	}
+	b := g.logs[i]
+	switch {
+	case g.ranges && b.First+b.Entries <= f.NumRows(), b.Entries == f.NumRows():
+		return b.Entries, nil
+	case !g.ranges && b.Entries == 0: // not recorded
+		return f.NumRows(), nil
+	}
+	return 0, fault.Corrupt("read column group", "the file holds %d rows, metadata says %d from row %d on", f.NumRows(), b.Entries, b.First).On(b.File.String())
+}
+
+// open opens file i once.
+func (g *group) open(i int) (*packed.File, error) {
+	if g.files[i] != nil {
+		return g.files[i], nil
+	}
+	b := g.logs[i]
+	store, err := g.scan.opts.Opener.Open(g.ctx, b.File.Bucket)
+	if err != nil {
+		return nil, err
+	}
+	obj, err := store.Stat(g.ctx, b.File.Key)
+	if err != nil {
+		return nil, err
+	}
+	r := &countingReader{ctx: g.ctx, store: store, object: obj}
+	f, err := packed.Open(r, obj.Size)
+	if err != nil {
+		return nil, fault.Place(err, b.File.String())
+	}
+	g.files[i], g.bytes[i] = f, r
+	return f, nil
+}
+
+// groupCursor returns the cursor of a field: over the group that holds it, or a constant.
+func (s *Scan) groupCursor(seg *milvus.Segment, groups []*group, f milvus.Field) (*cursor, error) {
+	c := &cursor{field: f, bad: s.onBad(f), json: s.opts.CheckJSON}
+	var found *group
+	for _, g := range groups {
+		holds, err := g.holds(f)
+		if err != nil {
+			return nil, err
+		}
+		if holds && found != nil {
+			return nil, fault.Corrupt("pair column groups", "field %s (%d) is in two column groups", f.Name, f.ID)
+		}
+		if holds {
+			found = g
+		}
+	}
+	if found == nil {
+		return c, absent(f)
+	}
+	rows, err := s.alignedRows([]*group{found})
+	if err != nil {
+		return nil, err
+	}
+	c.name = found.logs[0].File.String()
+	c.pages = &groupColumn{group: found, field: f, rows: rows, current: c, lob: seg.StorageVersion == milvus.StorageV3 && f.Type == milvus.TypeText}
+	return c, nil
+}
+
+// holds reports whether the group has the field. A dropped column may still be in the files of a group that no longer lists it.
+func (g *group) holds(f milvus.Field) (bool, error) {
+	if len(g.fields) > 0 {
+		return slices.Contains(g.fields, f.ID), nil
+	}
+	if len(g.logs) == 0 {
+		return false, nil
+	}
+	file, err := g.open(0)
+	if err != nil {
+		return false, err
+	}
+	_, ok := file.Find(f)
+	return ok, nil
+}
+
+// groupColumn is one column of a group: a source over the group's files.
+type groupColumn struct {
+	group   *group
+	field   milvus.Field
+	rows    int64
+	current *cursor // whose name is that of the file being read
+	lob     bool    // values are texts with a flag in front
+
+	at    int // the next file
+	pages *pages.Cursor
+	skip  int64 // rows of the open file that come before the segment's
+	left  int64 // rows of the open file that are still to come
+}
+
+func (c *groupColumn) Rows() int64 { return c.rows }
+
+// Next returns the rows of the next page.
+func (c *groupColumn) Next() (arrow.Array, error) {
+	for {
+		if c.left == 0 {
+			if c.at == len(c.group.logs) {
+				return nil, io.EOF
+			}
+			if err := c.advance(); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		a, err := c.pages.Next()
+		if errors.Is(err, io.EOF) {
+			return nil, fault.Corrupt("read column group", "the column ends %d rows early", c.left)
+		}
+		if err != nil {
+			return nil, err
+		}
+		if a = c.clip(a); a != nil {
+			return c.text(a)
+		}
+	}
+}
+
+// advance opens the column in the next file.
+func (c *groupColumn) advance() error {
+	f, err := c.group.open(c.at)
+	if err != nil {
+		return err
+	}
+	c.current.name = c.group.logs[c.at].File.String()
+	index, ok := f.Find(c.field)
+	if !ok {
+		return fault.Missing("read column group", "the file has no column of field %s (%d)", c.field.Name, c.field.ID).On(c.current.name)
+	}
+	if c.pages, err = f.Cursor(index); err != nil {
+		return err
+	}
+	c.skip = c.group.logs[c.at].First
+	if c.left, err = c.group.rowsOf(c.at); err != nil {
+		return err
+	}
+	c.at++
+	return nil
+}
+
+// clip cuts a page to the rows that belong to the segment; nil if none do.
+func (c *groupColumn) clip(a arrow.Array) arrow.Array {
+	n := int64(a.Len())
+	if c.skip >= n {
+		c.skip -= n
+		return nil
+	}
+	end := min(n, c.skip+c.left)
+	a = array.NewSlice(a, c.skip, end)
+	c.left -= end - c.skip
+	c.skip = 0
+	return a
+}
+
+// Stats returns the bounds over all files.
+func (c *groupColumn) Stats() (all []pages.Stats, ok bool) {
+	if c.lob {
+		return nil, false
+	}
+	for i := range c.group.logs {
+		f, err := c.group.open(i)
+		if err != nil {
+			return nil, false // reading the rows will say so
+		}
+		index, found := f.Find(c.field)
+		if !found {
+			return nil, false
+		}
+		for _, g := range f.RowGroups() {
+			s := g.Chunks[index].Stats
+			if g.Rows > 0 && (s.Min == nil || s.Max == nil) {
+				return nil, false
+			}
+			all = append(all, s)
+		}
+	}
+	return all, true
+}
