@@ -85,12 +85,12 @@ type bytesEncoder struct {
 func (e bytesEncoder) isNull(r int) bool               { return e.a.IsNull(r) }
 func (e bytesEncoder) append(dst []byte, r int) []byte { return append(dst, e.value(r)...) }
 
-// listEncoder writes the number of elements and a flag: 0 and the bytes of fixed-width elements side by side, or 1 and
-// each element with its null flag and length.
+// listEncoder writes the number of elements and a flag: 0 and the bytes of numbers side by side, or 1 and each element with
+// its null flag and length.
 type listEncoder struct {
 	list  array.ListLike
 	elem  encode
-	plain *fixedEncoder // set if elements are of fixed width and none is NULL
+	plain *fixedEncoder // set if elements are numbers
 }
 
 func listEncoderOf(list array.ListLike) (encode, error) {
@@ -100,7 +100,8 @@ func listEncoderOf(list array.ListLike) (encode, error) {
 		return nil, err
 	}
 	e := listEncoder{list: list, elem: elem}
-	if f, ok := elem.(fixedEncoder); ok {
+	// a table holds the binary vectors of a list without their common width
+	if f, ok := elem.(fixedEncoder); ok && values.DataType().ID() != arrow.FIXED_SIZE_BINARY {
 		e.plain = &f
 	}
 	return e, nil

@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"testing"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -113,6 +114,22 @@ func TestHashTellsValuesApart(t *testing.T) {
 			t.Errorf("%s and %s hash alike", name, other)
 		}
 		seen[h] = name
+	}
+}
+
+// A list of binary vectors is one of fixed-size binaries in the exporter and of binaries in a table.
+func TestHashOfBinaryVectorLists(t *testing.T) {
+	var hashes []Hash
+	for _, elem := range []arrow.DataType{&arrow.FixedSizeBinaryType{ByteWidth: 2}, arrow.BinaryTypes.Binary, arrow.BinaryTypes.LargeBinary} {
+		schema := arrow.NewSchema([]arrow.Field{withID(arrow.Field{Name: "a", Type: arrow.ListOfNonNullable(elem)}, "100")}, nil)
+		batch, _, err := array.RecordFromJSON(memory.DefaultAllocator, schema, strings.NewReader(`[{"a": ["AAE=", "AgM="]}, {"a": []}]`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		hashes = append(hashes, hashOf(t, batch))
+	}
+	if hashes[0] != hashes[1] || hashes[1] != hashes[2] {
+		t.Errorf("the forms hash differently: %v", hashes)
 	}
 }
 
