@@ -10,7 +10,7 @@ import (
 
 const opSegment = "read segment"
 
-// Manifest is where the manifest of a V3 segment lies: {Base}/_metadata/manifest-{Version}.avro (docs/format/packed.md).
+// Manifest is where the manifest of a V3 segment lies: {Base}/_metadata/manifest-{Version}.avro (docs/format/storage-v2-v3.md 2.1).
 type Manifest struct {
 	Version int64          // 0: nothing was ever committed, the segment is empty; -1: the newest, found by listing
 	Base    milvus.FileRef // a directory

@@ -55,7 +55,7 @@ func (t DataType) String() string {
 }
 
 // Readable reports whether values of the type can be decoded: it is known, and how it is stored has been verified.
-// Mol, Decimal and UUID are not (see docs/format/types.md).
+// Mol, Decimal and UUID are not (see docs/format/schema-mapping.md 2).
 func (t DataType) Readable() bool {
 	switch t {
 	case TypeNone, TypeMol, TypeDecimal, TypeUUID, TypeArrayOfStruct, TypeStruct:

@@ -12,7 +12,7 @@ import (
 // System is a column that no user declared.
 type System string
 
-// The system columns, by the names that select them; see docs/format/types.md for what they hold.
+// The system columns, by the names that select them; docs/format/schema-mapping.md 2 says what they hold.
 const (
 	SystemPartition System = "partition" // _milvus_partition, string
 	SystemSegment   System = "segment"   // _milvus_segment, long

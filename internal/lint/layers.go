@@ -25,7 +25,7 @@ var arrows = []arrow{
 	{"format/cell", allow(base, "format/pb")},
 	{"format/binlog", allow(base, "format/pages")},
 	{"format/deltalog", allow(base, "format/binlog", "format/pages")},
-	{"format/flush", allow(base, "format/binlog", "format/cell", "format/deltalog")},
+	{"format/flush", allow(base, "format/binlog", "format/cell", "format/deltalog", "format/loon", "format/packed")},
 	{"format/packed", allow(base, "format/pages")},
 	{"format/loon", base},
 	{"format/snapfile", allow(base, "format/pb")},
