@@ -144,11 +144,11 @@ func (m *maker) deletes(seg *milvus.Segment) error {
 		for k := range times {
 			times[k] = uint64(beginning) + uint64(m.p.Rows+i*len(keys)+k+1)
 		}
-		object, err := m.files.Delete(seg, beginning, &deltalog.Deletes{PKType: milvus.TypeInt64, Int64: keys, TS: times})
+		objects, err := m.files.Delete(seg, beginning, &deltalog.Deletes{PKType: milvus.TypeInt64, Int64: keys, TS: times})
 		if err != nil {
 			return err
 		}
-		if err := m.store(object); err != nil {
+		if err := m.store(objects...); err != nil {
 			return err
 		}
 	}

@@ -1,8 +1,12 @@
-// Package flush encodes what flushes of V1 segments leave in storage: for each chunk one insert log per field and a
-// statistics file, deltalogs, and the compound statistics of a sealed segment, all under Milvus's keys
-// (docs/format/binlog-v1.md 7). It stores nothing itself: it returns objects, and records them in the segment.
+// Package flush encodes what flushes of segments leave in storage, under Milvus's keys: for each chunk the columns and a
+// statistics file, deltalogs, and the compound statistics of a sealed segment. It stores nothing itself: it returns objects,
+// and records them in the segment.
 //
-// Glossary: see package milvus; a chunk is what one flush writes, one file of every field with equal row counts.
+//	V1  a binlog of every field (docs/format/binlog-v1.md 7)
+//	V2  a Parquet file of every column group (docs/format/storage-v2-v3.md 1); deltalogs and statistics are those of V1
+//	V3  such files, packed deltalogs and a manifest that lists them, below the segment's own folder (the same, 2)
+//
+// Glossary: see package milvus; a chunk is what one flush writes, files of all fields with equal row counts.
 package flush
 
 import (
@@ -18,6 +22,8 @@ import (
 	"github.com/snapexport/snapexport/format/binlog"
 	"github.com/snapexport/snapexport/format/cell"
 	"github.com/snapexport/snapexport/format/deltalog"
+	"github.com/snapexport/snapexport/format/loon"
+	"github.com/snapexport/snapexport/format/packed"
 	"github.com/snapexport/snapexport/milvus"
 )
 
@@ -33,14 +39,21 @@ type Object struct {
 // Timestamp included. Fields that were added to the schema later are absent.
 type Chunk map[milvus.FieldID]arrow.Array
 
-// Writer encodes the files of one collection's segments. It is used by one goroutine at a time.
+// Writer encodes the files of one collection's segments. It is used by one goroutine at a time. A segment keeps the storage
+// version of its first file, and a V3 segment the Writer that wrote that.
 type Writer struct {
 	Root      string // key prefix, without slashes at its ends: "files"
 	Schema    *milvus.Schema
-	Binlogs   binlog.Writer
-	Deltalogs deltalog.Writer
-	Filter    binlog.FilterKind   // of the statistics
-	NextLogID func() milvus.LogID // never the same twice, above binlog.CompoundLogID
+	Version   int64           // storage version of new segments: milvus.StorageV1, StorageV2 or StorageV3
+	Binlogs   binlog.Writer   // V1
+	Deltalogs deltalog.Writer // V1 and V2
+	Groups    packed.Policy   // V2 and V3
+	// PlainVectors leaves dense vectors of V2 and V3 uncompressed, as the newest releases do.
+	PlainVectors bool
+	Filter       binlog.FilterKind   // of the statistics
+	NextLogID    func() milvus.LogID // never the same twice, above binlog.CompoundLogID
+
+	manifests map[milvus.SegmentID]*loon.Manifest
 }
 
 // SystemFields are RowID and Timestamp, which every segment has beside its schema's fields.
@@ -51,8 +64,26 @@ func SystemFields() []milvus.Field {
 	}
 }
 
+// Start gives a segment without files the storage version of the Writer, and a V3 segment the manifest of one without commits.
+// L0 segments of a V3 collection have V1's. Insert and Delete call it.
+func (w *Writer) Start(seg *milvus.Segment) {
+	if len(seg.Binlogs) > 0 || len(seg.Deltalogs) > 0 || seg.ManifestPath != "" {
+		return
+	}
+	seg.StorageVersion = w.Version
+	switch {
+	case w.Version != milvus.StorageV3:
+	case seg.IsL0():
+		seg.StorageVersion = milvus.StorageV1
+	default:
+		seg.ManifestPath = manifestPath{Base: w.base(seg)}.String()
+	}
+}
+
 // Insert encodes one more chunk of seg (ids, partition and collection set by the caller) and adds its files and rows to seg.
+// All chunks of a V2 or V3 segment have the same fields.
 func (w *Writer) Insert(seg *milvus.Segment, written milvus.Timestamp, chunk Chunk) ([]Object, error) {
+	w.Start(seg)
 	fields, rows, err := w.fields(chunk)
 	if err != nil {
 		return nil, err
@@ -63,6 +94,24 @@ func (w *Writer) Insert(seg *milvus.Segment, written milvus.Timestamp, chunk Chu
 		h.From, h.To = milvus.Timestamp(slices.Min(times)), milvus.Timestamp(slices.Max(times))
 	}
 	var out []Object
+	switch seg.StorageVersion {
+	case milvus.StorageV1:
+		out, err = w.insertFields(seg, h, fields, chunk)
+	case milvus.StorageV2, milvus.StorageV3:
+		out, err = w.insertGroups(seg, h, fields, chunk)
+	default:
+		err = fault.Unsupported(op, "storage version %d is not written", seg.StorageVersion)
+	}
+	if err != nil {
+		return nil, err
+	}
+	seg.Rows += int64(rows)
+	return out, nil
+}
+
+// insertFields writes a binlog of every field, and the statistics after that of the key.
+func (w *Writer) insertFields(seg *milvus.Segment, h binlog.Header, fields []milvus.Field, chunk Chunk) (out []Object, err error) {
+	slices.SortFunc(fields, func(a, b milvus.Field) int { return cmp.Compare(a.ID, b.ID) })
 	for _, f := range fields {
 		raw, err := cell.Encode(f, chunk[f.ID])
 		if err != nil {
@@ -72,30 +121,41 @@ func (w *Writer) Insert(seg *milvus.Segment, written milvus.Timestamp, chunk Chu
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, w.add(&seg.Binlogs, "insert_log", seg, f.ID, body, h, rows))
+		out = append(out, w.add(&seg.Binlogs, "insert_log", seg, f.ID, body, h, raw.Len()))
 		if f.PrimaryKey {
-			stats, err := binlog.EncodeStats(w.stats(f, chunk[f.ID]))
+			object, err := w.addStats(seg, h, f, chunk[f.ID])
 			if err != nil {
 				return nil, err
 			}
-			out = append(out, w.add(&seg.Statslogs, "stats_log", seg, f.ID, stats, h, rows))
+			out = append(out, object)
 		}
 	}
-	seg.Rows += int64(rows)
 	return out, nil
 }
 
+func (w *Writer) addStats(seg *milvus.Segment, h binlog.Header, pk milvus.Field, keys arrow.Array) (Object, error) {
+	body, err := binlog.EncodeStats(w.stats(pk, keys))
+	if err != nil {
+		return Object{}, err
+	}
+	return w.add(&seg.Statslogs, "stats_log", seg, pk.ID, body, h, keys.Len()), nil
+}
+
 // Delete encodes one more deltalog of seg and adds it to seg.
-func (w *Writer) Delete(seg *milvus.Segment, written milvus.Timestamp, d *deltalog.Deletes) (Object, error) {
+func (w *Writer) Delete(seg *milvus.Segment, written milvus.Timestamp, d *deltalog.Deletes) ([]Object, error) {
+	w.Start(seg)
 	h := w.header(seg, written)
 	if d.Len() > 0 {
 		h.From, h.To = milvus.Timestamp(slices.Min(d.TS)), milvus.Timestamp(slices.Max(d.TS))
 	}
+	if seg.StorageVersion == milvus.StorageV3 {
+		return w.deletePacked(seg, h, d)
+	}
 	body, err := w.Deltalogs.Encode(h, d)
 	if err != nil {
-		return Object{}, err
+		return nil, err
 	}
-	return w.add(&seg.Deltalogs, "delta_log", seg, deltaField, body, h, d.Len()), nil
+	return []Object{w.add(&seg.Deltalogs, "delta_log", seg, deltaField, body, h, d.Len())}, nil
 }
 
 // Seal returns the compound statistics file of seg, which has all of chunks, and makes it the only one in seg.
@@ -123,14 +183,13 @@ func (w *Writer) header(seg *milvus.Segment, written milvus.Timestamp) binlog.He
 	return binlog.Header{Collection: seg.Collection, Partition: seg.Partition, Segment: seg.ID, Written: written, From: 1, To: 1}
 }
 
-// fields returns the fields of the chunk, by id, and its number of rows.
+// fields returns the fields of the chunk, in the schema's order, and its number of rows.
 func (w *Writer) fields(chunk Chunk) ([]milvus.Field, int, error) {
 	known := append(SystemFields(), w.Schema.UserFields()...)
 	for _, s := range w.Schema.StructArrays {
 		known = append(known, s.Members...)
 	}
 	known = slices.DeleteFunc(known, func(f milvus.Field) bool { return chunk[f.ID] == nil })
-	slices.SortFunc(known, func(a, b milvus.Field) int { return cmp.Compare(a.ID, b.ID) })
 	if len(known) != len(chunk) {
 		return nil, 0, fault.Corrupt(op, "%d columns, of which the schema has %d", len(chunk), len(known))
 	}
@@ -156,23 +215,31 @@ const deltaField milvus.FieldID = 0
 func (w *Writer) add(list *[]milvus.FieldBinlog, kind string, seg *milvus.Segment, f milvus.FieldID, body []byte, h binlog.Header, rows int) Object {
 	id := w.NextLogID()
 	key := w.key(kind, seg, f, id)
-	i := slices.IndexFunc(*list, func(b milvus.FieldBinlog) bool { return b.Field == f })
-	if i < 0 {
-		*list = append(*list, milvus.FieldBinlog{Field: f})
-		i = len(*list) - 1
-	}
 	memory := int64(len(body))
 	if d, err := binlog.OpenDescriptor(body); err == nil {
 		memory, _ = d.Extras.OriginalSize()
 	}
-	(*list)[i].Binlogs = append((*list)[i].Binlogs, milvus.Binlog{
+	record(list, milvus.FieldBinlog{Field: f}, milvus.Binlog{
 		File: milvus.FileRef{Key: key}, LogID: id, Entries: int64(rows), From: h.From, To: h.To, Size: int64(len(body)), MemorySize: memory,
 	})
 	return Object{Key: key, Body: body}
 }
 
-// key builds the object key; deltalogs have no level for the field.
+// record adds a file to the field or group of a list; entry is what the field or group is recorded as if it is new.
+func record(list *[]milvus.FieldBinlog, entry milvus.FieldBinlog, b milvus.Binlog) {
+	i := slices.IndexFunc(*list, func(have milvus.FieldBinlog) bool { return have.Field == entry.Field })
+	if i < 0 {
+		*list = append(*list, entry)
+		i = len(*list) - 1
+	}
+	(*list)[i].Binlogs = append((*list)[i].Binlogs, b)
+}
+
+// key builds the object key; deltalogs have no level for the field, statistics of V3 lie in the segment's own folder.
 func (w *Writer) key(kind string, seg *milvus.Segment, f milvus.FieldID, id milvus.LogID) string {
+	if kind == "stats_log" && seg.StorageVersion == milvus.StorageV3 {
+		return fmt.Sprintf("%s/_stats/bloom_filter.%d/%d", w.base(seg), f, id)
+	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s/%s/%d/%d/%d", w.Root, kind, seg.Collection, seg.Partition, seg.ID)
 	if kind != "delta_log" {
