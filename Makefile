@@ -18,6 +18,7 @@ BENCHROWS  ?= 500000
 BENCHFLAGS ?=
 PKG      ?= ./...
 TESTTIMEOUT ?= 20m
+TESTPACKAGES ?= 2
 
 VERSITYGW   := v1.8.0
 STATICCHECK := v0.8.2
@@ -94,10 +95,11 @@ generate: ## what `go generate` makes (protobuf code)
 	@$(STEP) "generate" go generate $(PKG)
 
 ## ---- checks
+# Tests of TESTPACKAGES packages run at a time: each may start a Spark of its own, of 1 GB or more.
 
 .PHONY: test
-test: tools lint ## everything: lint, then every Go test, with the engines
-	@$(STEP) "go test" go test -timeout $(TESTTIMEOUT) $(PKG)
+test: tools lint ## everything: lint, then every Go test, with the engines and the genuine Milvus
+	@$(STEP) "go test" env SNAPEXPORT_MILVUS=1 go test -p $(TESTPACKAGES) -timeout $(TESTTIMEOUT) $(PKG)
 
 .PHONY: lint
 lint: $(STAMPS)/staticcheck-$(STATICCHECK) $(STAMPS)/govulncheck-$(GOVULNCHECK) ## gofmt, go vet, staticcheck, govulncheck
