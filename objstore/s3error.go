@@ -81,6 +81,8 @@ func (f failure) class() error {
 		return c
 	}
 	switch {
+	case f.unreadable() && connectionClass(f.err) == ErrTransient: // cut off in the middle
+		return ErrTransient
 	case f.unreadable():
 		return fault.ErrCorrupt
 	case f.status != 0:
