@@ -88,7 +88,7 @@ $(STAMPS)/spark-%: internal/testkit/spark-%/pom.xml
 
 .PHONY: build
 build: ## bin/snapexport
-	@$(STEP) "build" env CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)' -o bin/snapexport ./cmd/snapexport
+	@$(STEP) "build" env CGO_ENABLED=0 go build -buildvcs=false -trimpath -ldflags '-s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)' -o bin/snapexport ./cmd/snapexport
 
 .PHONY: generate
 generate: ## what `go generate` makes (protobuf code)

@@ -16,7 +16,7 @@ import (
 func build(t *testing.T) string {
 	t.Helper()
 	bin := filepath.Join(t.TempDir(), "snapexport")
-	cmd := exec.Command("go", "build", "-o", bin, "./cmd/snapexport")
+	cmd := exec.Command("go", "build", "-buildvcs=false", "-o", bin, "./cmd/snapexport")
 	cmd.Dir = testkit.Root(t)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("build: %v\n%s", err, out)
