@@ -33,6 +33,9 @@ type Change struct {
 	// ErrConflict. nil: whatever is there when the commit comes.
 	Parent *int64
 
+	// Check, if not nil, is asked before each try about the table as it is then, if there is one. Its error ends the commit.
+	Check func(have *Table) error
+
 	Tag        string            // name of the Milvus snapshot, which [Tag] makes a tag of; "" for none. One in use is ErrConflict, but for Replace, which moves it
 	Summary    map[string]string // properties of the snapshot
 	Properties map[string]string // properties of the table, beside those of the schema
@@ -135,6 +138,11 @@ func commitOnce(ctx context.Context, cat catalog.Catalog, ident table.Identifier
 	if !created {
 		if r, ok := committed(ctx, cat, t, c.ExportID); ok {
 			return r, nil
+		}
+		if c.Check != nil {
+			if err := c.Check(tableOf(ident, t)); err != nil {
+				return Result{}, err
+			}
 		}
 	}
 	b := builder{change: c}

@@ -46,6 +46,10 @@ func Load(ctx context.Context, cat catalog.Catalog, ident table.Identifier) (*Ta
 	if err != nil {
 		return nil, fault.Place(classed(err), name(ident))
 	}
+	return tableOf(ident, t), nil
+}
+
+func tableOf(ident table.Identifier, t *table.Table) *Table {
 	out := &Table{
 		Name: name(ident), Location: t.Location(), MetadataLocation: t.MetadataLocation(),
 		Schema: t.Schema(), Properties: t.Properties(), Metadata: t.Metadata(), raw: t,
@@ -60,7 +64,7 @@ func Load(ctx context.Context, cat catalog.Catalog, ident table.Identifier) (*Ta
 	if s := t.CurrentSnapshot(); s != nil {
 		out.Current, _ = out.Snapshot(s.SnapshotID)
 	}
-	return out, nil
+	return out
 }
 
 func snapshotOf(s table.Snapshot, refs []string) Snapshot {

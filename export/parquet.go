@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"strings"
 
 	"github.com/snapexport/snapexport/catalog"
 	"github.com/snapexport/snapexport/fault"
@@ -54,7 +55,7 @@ func (r *runner) parquet(ctx context.Context) (*Result, error) {
 	ctx, stop := graceful(ctx)
 	defer stop()
 	if err == nil {
-		err = r.putManifest(ctx, body)
+		err = r.putManifest(ctx, body, before == nil)
 	}
 	if err != nil {
 		return nil, r.undo(ctx, err, work.Files)
@@ -79,12 +80,21 @@ func (r *runner) readManifest(ctx context.Context) (*manifest, error) {
 	if err := json.Unmarshal(body, &m); err != nil || m.Result == nil {
 		return nil, fault.Corrupt("export", "not the manifest of an export: %v", err).On(r.table.root.Join(manifestName).String())
 	}
+	for _, f := range m.Files { // they are going to be removed
+		if strings.Contains(f.Key, "/") || !strings.HasSuffix(f.Key, ".parquet") {
+			return nil, fault.UnsafePath("export", "the manifest lists %q, which no export wrote there", f.Key).On(r.table.root.Join(manifestName).String())
+		}
+	}
 	return &m, nil
 }
 
 // empty refuses a directory with other people's Parquet files.
 func (r *runner) empty(ctx context.Context) error {
-	for obj, err := range r.table.store.List(ctx, r.table.root.Key+"/") {
+	prefix := r.table.root.Key
+	if prefix != "" {
+		prefix += "/"
+	}
+	for obj, err := range r.table.store.List(ctx, prefix) {
 		if errors.Is(err, fault.ErrMissing) {
 			return nil
 		}

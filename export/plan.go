@@ -1,6 +1,7 @@
 package export
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -132,7 +133,7 @@ func NewPlan(scan *reader.Scan, ropts reader.Options, opts Options) (*Plan, erro
 		Snapshot:   Snapshot{Name: snap.Name, ID: snap.ID, CollectionID: snap.Collection.ID, CreateTS: snap.CreateTS},
 		Collection: snap.Collection.Database + "." + snap.Collection.Schema.Name,
 		Rule: Rule{AsOf: rule.AsOf, TTLNowMilli: rule.TTL.NowMilli, TTLAgeMilli: rule.TTL.MaxAgeMilli, TTLField: rule.TTL.Field,
-			BadRows: ropts.OnBad, CheckJSON: ropts.CheckJSON && ropts.OnBad != reader.BadFail, PartitionSet: ropts.Partitions},
+			BadRows: cmp.Or(ropts.OnBad, reader.BadFail), CheckJSON: ropts.CheckJSON && ropts.OnBad != reader.BadFail && ropts.OnBad != "", PartitionSet: slices.Compact(slices.Sorted(slices.Values(ropts.Partitions)))},
 	}
 	if ropts.Where != nil {
 		p.Rule.Where = ropts.Where.String()
@@ -185,8 +186,13 @@ func (p *Plan) fingerprint(scan *reader.Scan) string {
 	_ = enc.Encode(p.Columns)
 	_ = enc.Encode(p.Rule)
 	var lines []string
+	for _, f := range scan.Snapshot().Collection.Schema.Fields {
+		if f.Default != nil { // which rows without a file get
+			lines = append(lines, fmt.Sprintf("%d default %T %v\n", f.ID, f.Default, f.Default))
+		}
+	}
 	for _, seg := range scan.Snapshot().Segments {
-		lines = append(lines, fmt.Sprintln(seg.ID, seg.Partition, seg.StorageVersion, seg.CommitTimestamp, seg.DeleteApplyStart, path.Base(seg.ManifestPath)))
+		lines = append(lines, fmt.Sprintln(seg.ID, seg.Partition, seg.Level, seg.Channel, seg.StorageVersion, seg.CommitTimestamp, seg.DeleteApplyStart, path.Base(seg.ManifestPath)))
 		for _, logs := range [][]milvus.FieldBinlog{seg.Binlogs, seg.Deltalogs} {
 			for _, fb := range logs {
 				for _, b := range fb.Binlogs {

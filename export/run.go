@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/snapexport/snapexport/catalog"
 	"github.com/snapexport/snapexport/datafile"
@@ -127,11 +128,11 @@ func (r *runner) iceberg(ctx context.Context) (*Result, error) {
 		return nil, err
 	}
 	if have != nil && !r.opts.Replace {
-		if done, ok := have.Export(r.plan.ExportID); ok {
-			return r.found(have, done), nil
-		}
 		if err := r.mine(have); err != nil {
 			return nil, err
+		}
+		if done, ok := r.shown(have); ok {
+			return r.found(have, done), nil
 		}
 	}
 	if err := r.checkCommits(ctx); err != nil {
@@ -146,6 +147,33 @@ func (r *runner) iceberg(ctx context.Context) (*Result, error) {
 		return nil, err
 	}
 	return r.commit(ctx, have, schema, work)
+}
+
+// shown returns the snapshot of this export if the table shows it: as its current state, or under the tag.
+func (r *runner) shown(have *catalog.Table) (*catalog.Snapshot, bool) {
+	tagged, _ := have.Tagged(catalog.Tag(r.plan.Snapshot.Name))
+	for _, s := range []*catalog.Snapshot{have.Current, tagged} {
+		if s == nil {
+			continue
+		}
+		if id, _, _ := strings.Cut(s.Summary[catalog.ExportIDProperty], "-"); id == r.plan.ExportID {
+			return s, true
+		}
+	}
+	return nil, false
+}
+
+// commitID is the export id, and more where the table's history has it already: then this run makes it once again.
+func (r *runner) commitID(have *catalog.Table) string {
+	again := r.opts.Replace
+	if have != nil {
+		_, before := have.Export(r.plan.ExportID)
+		again = again || before
+	}
+	if again {
+		return r.plan.ExportID + "-" + r.opts.RunID
+	}
+	return r.plan.ExportID
 }
 
 // found describes an export that the table holds already.
@@ -195,14 +223,14 @@ func (r *runner) checkCommits(ctx context.Context) error {
 
 func (r *runner) commit(ctx context.Context, have *catalog.Table, schema *catalog.Schema, work Work) (*Result, error) {
 	r.progress.Committing.Store(true)
-	exportID := r.plan.ExportID
-	if r.opts.Replace {
-		exportID += "-" + r.opts.RunID
-	}
+	exportID := r.commitID(have)
 	result := r.result(work)
 	change := catalog.Change{
 		ExportID: exportID, Schema: schema, Replace: true, Tag: catalog.Tag(r.plan.Snapshot.Name),
 		Summary: r.summary(result), Properties: r.properties(),
+	}
+	if !r.opts.Replace {
+		change.Check = r.mine
 	}
 	for _, f := range work.Files {
 		df, err := catalog.DataFile(r.table.root.Join(f.Key).String(), f.Stats)

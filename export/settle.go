@@ -60,10 +60,15 @@ func (r *runner) dropUnused(ctx context.Context, snapshot int64, files []File) (
 	return len(files) - len(unused), r.table.remove(ctx, unused)
 }
 
-// putManifest writes the manifest of a directory of Parquet files. If the answer says no, what is there counts.
-func (r *runner) putManifest(ctx context.Context, body []byte) error {
+// putManifest writes the manifest of a directory of Parquet files; the first is create-once, so that of two exports that
+// found the directory empty one fails. If the answer says no, what is there counts.
+func (r *runner) putManifest(ctx context.Context, body []byte, first bool) error {
 	key := r.table.root.Join(manifestName).Key
-	err := r.table.store.Put(ctx, key, body)
+	put := r.table.store.Put
+	if first {
+		put = r.table.store.Create
+	}
+	err := put(ctx, key, body)
 	if err == nil {
 		return nil
 	}
