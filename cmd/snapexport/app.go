@@ -51,6 +51,9 @@ func newApp() *app {
 // usageError is a mistake on the command line: exit code 2.
 type usageError struct{ error }
 
+// Unwrap lets the hint of the error inside be found.
+func (u usageError) Unwrap() error { return u.error }
+
 func usage(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
 
 func (a *app) root() *cobra.Command {
@@ -58,8 +61,8 @@ func (a *app) root() *cobra.Command {
 		Use:   "snapexport",
 		Short: "Export Milvus snapshots to Iceberg and Parquet without touching the cluster",
 		Long: `snapexport finds a Milvus snapshot in a bucket, a backup or a cluster's metadata, reads its segments
-with deletions applied, and registers the live rows as an Iceberg table (or plain Parquet files) that
-Spark, DuckDB, pyiceberg and others read.
+with deletions applied, and registers the live rows as an Iceberg table (or plain Parquet files)
+that Spark, DuckDB, pyiceberg and others read.
 
 ` + exitCodes,
 		SilenceErrors: true, SilenceUsage: true,

@@ -28,11 +28,12 @@ func (a *app) catCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "cat SOURCE",
 		Short: "Write a snapshot's live rows to standard output",
-		Long: `Write a snapshot's live rows to standard output, in order of segments: as JSON lines, or as an Arrow IPC stream.
+		Long: `Write a snapshot's live rows to standard output, in order of segments: as JSON lines, or as an Arrow
+IPC stream.
 
-In JSON lines, sparse vectors are objects of index and value, binary values are base64, times are RFC 3339, and the numbers
-that JSON does not know are the strings "NaN", "Infinity" and "-Infinity". JSON columns are text, as in tables;
---nested-json embeds them.
+In JSON lines, sparse vectors are objects of index and value, binary values are base64, times are
+RFC 3339, and the numbers that JSON does not know are the strings "NaN", "Infinity" and "-Infinity".
+JSON columns are text, as in tables; --nested-json embeds them.
 
 ` + sourceHelp,
 		Example: `  snapexport cat 's3://bucket#docs/latest' --columns id,title --where 'price < 10' --limit 5

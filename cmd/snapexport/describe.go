@@ -13,11 +13,12 @@ import (
 )
 
 const sourceHelp = `SOURCE is one of
-  PATH-OR-URI/snapshots/COLLECTION/metadata/ID.json         a snapshot's metadata file, local or s3://
-  ROOT#[DATABASE.]COLLECTION/(SNAPSHOT|latest)              the same, found by name: s3://bucket#docs/latest
-  backup:URI#[DATABASE.]COLLECTION                          a directory written by milvus-backup
-  etcd://HOST:PORT/by-dev?storage=URI#COLLECTION            a cluster's metadata, at one revision
-  etcd+file:DUMP.json?storage=URI#COLLECTION                the same from 'etcdctl get --prefix by-dev/meta -w json'`
+  PATH-OR-URI/snapshots/COLLECTION/metadata/ID.json  a snapshot's metadata file, local or s3://
+  ROOT#[DATABASE.]COLLECTION/(SNAPSHOT|latest)       the same by name: s3://bucket#docs/latest
+  backup:URI#[DATABASE.]COLLECTION                   a directory written by milvus-backup
+  etcd://HOST:PORT/by-dev?storage=URI#COLLECTION     a cluster's metadata, at one revision
+  etcd+file:DUMP.json?storage=URI#COLLECTION         the same, dumped by 'etcdctl get --prefix
+                                                     by-dev/meta -w json'`
 
 func (a *app) describeCommand() *cobra.Command {
 	var check, segments bool

@@ -21,13 +21,14 @@ func (a *app) exportCommand() *cobra.Command {
 		Short: "Export a snapshot's live rows to an Iceberg table or to Parquet files",
 		Long: `Export a snapshot's live rows to an Iceberg table or to Parquet files.
 
-TABLE is the path or URI (s3://, s3a://, file://) of the table's root. The table becomes visible in one commit, which
-carries a tag with the snapshot's name. Running the same export again finds it there and does nothing.
+TABLE is the path or URI (s3://, s3a://, file://) of the table's root. The table becomes visible in
+one commit, which carries a tag with the snapshot's name. Running the same export again finds it
+there and does nothing.
 
 ` + sourceHelp,
 		Example: `  snapexport export 's3://bucket#docs/backup_20240101' --to s3a://lake/docs
-  snapexport export ./bucket/files/snapshots/100/metadata/7001.json --to ./docs --where 'lang == "en"'
-  snapexport export 'etcd+file:etcd.json?storage=s3://bucket#docs' --to ./docs --format parquet --dry-run`,
+  snapexport export ./files/snapshots/100/metadata/7001.json --to ./docs --where 'lang == "en"'
+  snapexport export 'etcd+file:etcd.json?storage=s3://bucket#docs' --to ./docs --format parquet`,
 		Args: oneSource,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if opts.Target == "" {

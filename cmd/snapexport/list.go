@@ -16,8 +16,9 @@ func (a *app) listCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "list PLACE",
 		Short: "List the snapshots of a bucket, or the collections of a backup or cluster",
-		Long: `List the snapshots of a bucket or directory, or the collections of a backup or of a cluster's metadata, with the SOURCE to
-give to other verbs. PLACE is s3://bucket[/root], a directory, or a SOURCE without collection.
+		Long: `List the snapshots of a bucket or directory, or the collections of a backup or of a cluster's
+metadata, with the SOURCE to give to other verbs. PLACE is s3://bucket[/root], a directory, or a
+SOURCE without collection.
 
 ` + sourceHelp,
 		Example: `  snapexport list s3://bucket

@@ -19,9 +19,9 @@ func (a *app) storeCommand() *cobra.Command {
 	cmd.AddCommand(&cobra.Command{
 		Use:   "check URI",
 		Short: "Find out whether a bucket or directory does all that exports rely on",
-		Long: `Find out whether a bucket or directory does all that exports rely on: listing, reading, writing, ranged and
-conditional reads, uploads in parts, and above all that of 16 clients that create one key at the same time exactly one wins.
-The objects that it writes below URI are removed again.`,
+		Long: `Find out whether a bucket or directory does all that exports rely on: listing, reading, writing,
+ranged and conditional reads, uploads in parts, and above all that of 16 clients that create one key
+at the same time exactly one wins. The objects that it writes below URI are removed again.`,
 		Example: "  snapexport store check s3://lake/tmp --s3-endpoint http://127.0.0.1:7070",
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 1 {
@@ -58,7 +58,7 @@ func (a *app) showCheck(r objstore.Report) error {
 	if a.json {
 		return a.printJSON(r)
 	}
-	t := newTable("step", "result", ">time", "")
+	t := newTable("step", "result", ">time", "detail")
 	for _, s := range r.Steps {
 		verdict := "ok"
 		if !s.OK {
