@@ -1,7 +1,6 @@
 package packed
 
 import (
-	"bytes"
 	"encoding/binary"
 	"math"
 	"strconv"
@@ -10,7 +9,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/apache/arrow-go/v18/parquet"
 	"github.com/apache/arrow-go/v18/parquet/compress"
-	"github.com/apache/arrow-go/v18/parquet/pqarrow"
+	"github.com/apache/arrow-go/v18/parquet/metadata"
 
 	"github.com/snapexport/snapexport/fault"
 	"github.com/snapexport/snapexport/milvus"
@@ -59,7 +58,7 @@ func (w Writer) Encode(groups []Group, columns map[milvus.FieldID]arrow.Array) (
 	out := make([]Encoded, len(groups))
 	rows := -1
 	for i, g := range groups {
-		var file []column
+		var members []column
 		for _, f := range g.Fields {
 			raw := columns[f.ID]
 			if raw == nil || rows >= 0 && raw.Len() != rows {
@@ -70,10 +69,10 @@ func (w Writer) Encode(groups []Group, columns map[milvus.FieldID]arrow.Array) (
 			if err != nil {
 				return nil, err
 			}
-			file = append(file, w.column(f, values))
+			members = append(members, w.column(f, values))
 		}
 		var err error
-		if out[i], err = encode(file, list); err != nil {
+		if out[i], err = encode(members, list); err != nil {
 			return nil, err
 		}
 	}
@@ -137,12 +136,13 @@ func encode(columns []column, list string) (Encoded, error) {
 		}
 	}
 	groups := cut(arrays, rowGroupBytes)
-	keys, values := []string{KeyVersion, KeyRowGroups}, []string{layoutVersion, spell(groups)}
+	footer := metadata.NewKeyValueMetadata()
+	footer.Append(KeyVersion, layoutVersion)
+	footer.Append(KeyRowGroups, spell(groups))
 	if list != "" {
-		keys, values = append(keys, KeyFields), append(values, list)
+		footer.Append(KeyFields, list)
 	}
-	meta := arrow.NewMetadata(keys, values)
-	body, err := write(arrow.NewSchema(fields, &meta), arrays, groups, parquet.NewWriterProperties(props...))
+	body, err := write(fields, footer, arrays, groups, parquet.NewWriterProperties(props...))
 	if err != nil {
 		return Encoded{}, fault.Corrupt(op, "Parquet: %w", err)
 	}
@@ -151,29 +151,4 @@ func encode(columns []column, list string) (Encoded, error) {
 		out.MemorySize += g.memory
 	}
 	return out, nil
-}
-
-func write(schema *arrow.Schema, columns []arrow.Array, groups []rowGroup, props *parquet.WriterProperties) ([]byte, error) {
-	var buf bytes.Buffer
-	out, err := pqarrow.NewFileWriter(schema, &buf, props, pqarrow.DefaultWriterProps())
-	if err != nil {
-		return nil, err
-	}
-	for _, g := range groups {
-		if err := out.NewRowGroupChecked(); err != nil {
-			return nil, err
-		}
-		for _, c := range columns {
-			part := array.NewSlice(c, int64(g.first), int64(g.first+g.rows))
-			err := out.WriteColumnData(part)
-			part.Release()
-			if err != nil {
-				return nil, err
-			}
-		}
-	}
-	if err := out.Close(); err != nil {
-		return nil, err
-	}
-	return buf.Bytes(), nil
 }
