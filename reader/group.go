@@ -106,6 +106,9 @@ func (s *Scan) readGroups(ctx context.Context, seg *milvus.Segment, counts *Coun
 	if seg.Rows > 0 && rows != seg.Rows {
 		return fault.Corrupt("read segment", "the files hold %d rows, num_of_rows is %d", rows, seg.Rows)
 	}
+	if rows == 0 {
+		return nil
+	}
 	cursors := map[milvus.FieldID]*cursor{}
 	for _, f := range fields {
 		c, err := s.groupCursor(seg, groups, f)
@@ -144,7 +147,7 @@ func (s *Scan) alignedRows(groups []*group) (int64, error) {
 			first = rows
 		}
 		if rows != first {
-			return 0, fault.Corrupt("pair column groups", "one column group has %d rows, another %d", first, rows).On(g.logs[0].File.String())
+			return 0, fault.Corrupt("pair column groups", "one column group has %d rows, another %d", first, rows)
 		}
 	}
 	return first, nil
@@ -326,6 +329,9 @@ func (c *groupColumn) Stats() (all []pages.Stats, ok bool) {
 		}
 		for _, g := range f.RowGroups() {
 			s := g.Chunks[index].Stats
+			if b := c.group.logs[i]; b.First > 0 || b.Entries > 0 && b.Entries < f.NumRows() {
+				s.NullCount = -1 // some may be in rows that are not the segment's
+			}
 			if g.Rows > 0 && (s.Min == nil || s.Max == nil) {
 				return nil, false
 			}

@@ -161,6 +161,22 @@ func TestOddL0Segments(t *testing.T) {
 	}
 }
 
+// Column groups without files hold no rows.
+func TestGroupsWithoutFiles(t *testing.T) {
+	for _, version := range []int64{milvus.StorageV2, milvus.StorageV3} {
+		for _, n := range []int64{0, 5} {
+			c := collection(t)
+			c.Segments = []milvus.Segment{{ID: 1, Partition: partition, Rows: n, StorageVersion: version, Binlogs: []milvus.FieldBinlog{{Field: 0, ChildFields: []milvus.FieldID{0, 1, 100}}}}}
+			switch got, _, err := rows(snapshot(c), Options{}); {
+			case n == 0 && (err != nil || len(got) > 0):
+				t.Errorf("version %d: %q, %v; want nothing", version, got, err)
+			case n > 0 && !errors.Is(err, fault.ErrCorrupt) && !errors.Is(err, fault.ErrMissing):
+				t.Errorf("version %d, %d rows: %v; want an error", version, n, err)
+			}
+		}
+	}
+}
+
 // Values that do not fit become NULL, but for those that decide which rows there are.
 func TestBadKeysAreNeverNull(t *testing.T) {
 	nullable := func(f milvus.Field) milvus.Field { f.Nullable = true; return f }
