@@ -11,8 +11,14 @@ import (
 	"github.com/apache/arrow-go/v18/parquet/pqarrow"
 )
 
-// batchValues is how many values the encoder takes between two looks at the page size.
-const batchValues = 4096
+// batchValues is how many values the encoder takes between two looks at the page size. With vectors it is as many as fill a
+// page: then a page's buffer is allocated once instead of growing step by step. No column gets more than a chunk at a time.
+func batchValues(ls []leaf, o Options) int64 {
+	if slices.ContainsFunc(ls, func(l leaf) bool { return l.vector && l.nested }) {
+		return max(4096, o.PageBytes/4)
+	}
+	return 4096
+}
 
 // writerProperties chooses codec, encoding and statistics of each leaf.
 func writerProperties(ls []leaf, o Options) *parquet.WriterProperties {
@@ -22,7 +28,7 @@ func writerProperties(ls []leaf, o Options) *parquet.WriterProperties {
 		parquet.WithDataPageVersion(parquet.DataPageV2), // pages begin and end with rows, vectors too
 		parquet.WithDataPageSize(o.PageBytes),
 		parquet.WithDictionaryPageSizeLimit(o.PageBytes),
-		parquet.WithBatchSize(batchValues),
+		parquet.WithBatchSize(batchValues(ls, o)),
 		parquet.WithMaxRowGroupLength(1 << 40), // row groups end by bytes
 		parquet.WithDictionaryDefault(false),
 		parquet.WithEncoding(parquet.Encodings.Plain), // BYTE_STREAM_SPLIT and DELTA_* are not read everywhere
