@@ -1,12 +1,11 @@
 package loon
 
 import (
-	"bytes"
 	"crypto/sha256"
-	"encoding/json"
+	"encoding/binary"
+	"slices"
 	"strconv"
-
-	"github.com/hamba/avro/v2/ocf"
+	"strings"
 )
 
 // containerSchema is the schema of a manifest, format 5 (docs/format/storage-v2-v3.md 2.3).
@@ -28,95 +27,71 @@ const containerSchema = `{"type":"record","name":"Manifest","namespace":"milvus_
  {"name":"path","type":"string"},{"name":"field_id","type":"long"},{"name":"total_rows","type":"long"},
  {"name":"valid_rows","type":"long"},{"name":"file_size_bytes","type":"long"}]}}}]}`
 
-// The record in the shape that the Avro library encodes.
-type (
-	manifestRecord struct {
-		Groups  []groupRecord          `avro:"column_groups"`
-		Deltas  []deltaRecord          `avro:"delta_logs"`
-		Stats   map[string]statsRecord `avro:"stats"`
-		Indexes []indexRecord          `avro:"indexes"`
-		LOBs    []lobRecord            `avro:"lob_files"`
-	}
-	groupRecord struct {
-		Columns []string     `avro:"columns"`
-		Files   []fileRecord `avro:"files"`
-		Format  string       `avro:"format"`
-	}
-	fileRecord struct {
-		Path       string            `avro:"path"`
-		Start      int64             `avro:"start_index"`
-		End        int64             `avro:"end_index"`
-		Properties map[string]string `avro:"properties"`
-	}
-	deltaRecord struct {
-		Path    string `avro:"path"`
-		Type    int    `avro:"type"`
-		Entries int64  `avro:"num_entries"`
-	}
-	statsRecord struct {
-		Paths    []string          `avro:"paths"`
-		Metadata map[string]string `avro:"metadata"`
-	}
-	indexRecord struct {
-		Column     string            `avro:"column_name"`
-		Type       string            `avro:"index_type"`
-		Path       string            `avro:"path"`
-		Properties map[string]string `avro:"properties"`
-	}
-	lobRecord struct {
-		Path      string `avro:"path"`
-		Field     int64  `avro:"field_id"`
-		TotalRows int64  `avro:"total_rows"`
-		ValidRows int64  `avro:"valid_rows"`
-		Bytes     int64  `avro:"file_size_bytes"`
-	}
-)
-
 // Encode writes a container manifest. The same manifest gives the same bytes. Paths are written as they are: relative ones
 // belong to the section's folder, see [Resolve].
 func Encode(m *Manifest) ([]byte, error) {
 	if err := m.check(); err != nil {
 		return nil, err
 	}
-	r := manifestRecord{Groups: []groupRecord{}, Deltas: []deltaRecord{}, Stats: map[string]statsRecord{}, Indexes: []indexRecord{}, LOBs: []lobRecord{}}
-	for _, g := range m.Groups {
-		group := groupRecord{Columns: g.Columns, Format: g.Format}
-		for _, f := range g.Files {
-			props := map[string]string{}
-			for key, n := range map[string]int64{"file_size": f.Size, "footer_size": f.FooterSize} {
-				if n > 0 {
-					props[key] = strconv.FormatInt(n, 10)
-				}
-			}
-			group.Files = append(group.Files, fileRecord{f.Path, f.Start, f.End, props})
-		}
-		r.Groups = append(r.Groups, group)
-	}
-	for _, d := range m.Deltas {
-		r.Deltas = append(r.Deltas, deltaRecord(d))
-	}
-	for _, l := range m.LOBs {
-		r.LOBs = append(r.LOBs, lobRecord(l))
-	}
-	return encodeContainer(m, r)
+	record := record(m)
+	hash := sha256.Sum256(record)
+	sync := hash[:syncSize] // any bytes will do, but the same ones each time
+	out := append([]byte(nil), containerMagic...)
+	out = appendCount(out, 2)
+	out = appendText(appendText(out, "avro.codec"), "null")
+	out = appendText(appendText(out, "avro.schema"), strings.ReplaceAll(containerSchema, "\n", ""))
+	out = append(appendLong(out, 0), sync...)
+	out = appendLong(appendLong(out, 1), int64(len(record))) // one record, of so many bytes
+	return append(append(out, record...), sync...), nil
 }
 
-func encodeContainer(m *Manifest, r manifestRecord) ([]byte, error) {
-	content, err := json.Marshal(m)
-	if err != nil {
-		return nil, err
-	}
-	hash := sha256.Sum256(content)
-	var out bytes.Buffer
-	enc, err := ocf.NewEncoder(containerSchema, &out, ocf.WithSyncBlock([syncSize]byte(hash[:syncSize])), ocf.WithCodec(ocf.Null))
-	if err != nil {
-		return nil, err
-	}
-	if err := enc.Encode(r); err != nil {
-		return nil, err
-	}
-	if err := enc.Close(); err != nil {
-		return nil, err
-	}
-	return out.Bytes(), nil
+// record encodes the one record of a container, which has no statistics and no indexes.
+func record(m *Manifest) (b []byte) {
+	b = appendArray(b, m.Groups, func(b []byte, g ColumnGroup) []byte {
+		b = appendArray(b, g.Columns, appendText)
+		b = appendArray(b, g.Files, appendFile)
+		return appendText(b, g.Format)
+	})
+	b = appendArray(b, m.Deltas, func(b []byte, d Delta) []byte {
+		return appendLong(appendLong(appendText(b, d.Path), int64(d.Type)), d.Entries)
+	})
+	b = appendLong(b, 0) // statistics
+	b = appendLong(b, 0) // indexes
+	return appendArray(b, m.LOBs, func(b []byte, l LOBFile) []byte {
+		b = appendText(b, l.Path)
+		for _, n := range []int64{l.Field, l.TotalRows, l.ValidRows, l.Bytes} {
+			b = appendLong(b, n)
+		}
+		return b
+	})
 }
+
+func appendFile(b []byte, f File) []byte {
+	b = appendLong(appendLong(appendText(b, f.Path), f.Start), f.End)
+	type property struct {
+		key   string
+		value int64
+	}
+	known := slices.DeleteFunc([]property{{"file_size", f.Size}, {"footer_size", f.FooterSize}}, func(p property) bool { return p.value == 0 })
+	return appendArray(b, known, func(b []byte, p property) []byte {
+		return appendText(appendText(b, p.key), strconv.FormatInt(p.value, 10))
+	})
+}
+
+// appendArray appends an Avro array, or a map if each appends a key and a value: a block of all elements and the empty one.
+func appendArray[T any](b []byte, elements []T, each func([]byte, T) []byte) []byte {
+	if len(elements) > 0 {
+		b = appendCount(b, len(elements))
+		for _, e := range elements {
+			b = each(b, e)
+		}
+	}
+	return appendLong(b, 0)
+}
+
+func appendText(b []byte, s string) []byte { return append(appendCount(b, len(s)), s...) }
+
+func appendCount(b []byte, n int) []byte { return appendLong(b, int64(n)) }
+
+// appendLong appends an Avro int or long; their form is that of Go's signed varints.
+func appendLong(b []byte, n int64) []byte { return binary.AppendVarint(b, n) }

@@ -1,6 +1,7 @@
 package loon
 
 import (
+	"bytes"
 	"errors"
 	"io/fs"
 	"os"
@@ -9,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/hamba/avro/v2/ocf"
 
 	"github.com/snapexport/snapexport/fault"
 	"github.com/snapexport/snapexport/internal/testkit"
@@ -162,4 +165,40 @@ func FuzzDecode(f *testing.F) {
 			t.Fatal(err)
 		}
 	})
+}
+
+// TestAnotherReaderAgrees reads our container with another library, by the schema that it carries.
+func TestAnotherReaderAgrees(t *testing.T) {
+	b, err := Encode(sample())
+	if err != nil {
+		t.Fatal(err)
+	}
+	dec, err := ocf.NewDecoder(bytes.NewReader(b))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []any
+	for dec.HasNext() {
+		var r any
+		if err := dec.Decode(&r); err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, r)
+	}
+	file := func(path string, start, end int64, properties map[string]any) any {
+		return map[string]any{"path": path, "start_index": start, "end_index": end, "properties": properties}
+	}
+	want := []any{map[string]any{
+		"column_groups": []any{
+			map[string]any{"columns": []any{"0", "1", "100"}, "format": "parquet", "files": []any{
+				file("0_a.parquet", 0, 40, map[string]any{"file_size": "1234", "footer_size": "99"}), file("0_b.parquet", 5, 25, map[string]any{})}},
+			map[string]any{"columns": []any{"101"}, "format": "parquet", "files": []any{file("1_c.parquet", 0, 60, map[string]any{})}},
+		},
+		"delta_logs": []any{map[string]any{"path": "455401022", "type": 0, "num_entries": int64(7)}},
+		"stats":      map[string]any{}, "indexes": []any{},
+		"lob_files": []any{map[string]any{"path": "../lobs/103/_data/x.vx", "field_id": int64(103), "total_rows": int64(9), "valid_rows": int64(8), "file_size_bytes": int64(77)}},
+	}}
+	if d := cmp.Diff(want, got, cmpopts.EquateEmpty()); d != "" || dec.Error() != nil {
+		t.Errorf("%v\n%s", dec.Error(), d)
+	}
 }
