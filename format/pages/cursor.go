@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
@@ -331,6 +332,9 @@ func (c *Cursor) booleans() (arrow.Array, error) {
 	return c.make(n, n-set, valid, out), nil
 }
 
+// sampled is how many values tell how much room those of a whole array need.
+const sampled = 256
+
 func (c *Cursor) byteArrays() (arrow.Array, error) {
 	if plain, ok := c.page.bytes.(*plainBytes); ok {
 		return c.plainByteArrays(plain)
@@ -348,7 +352,9 @@ func (c *Cursor) byteArrays() (arrow.Array, error) {
 			}
 			data = append(data, v...)
 		}
-		n++
+		if n++; n == sampled { // the rest is likely to be as long
+			data = slices.Grow(data, min(len(data)/sampled*(most-sampled)*9/8, maxBatchBytes))
+		}
 		offsets = append(offsets, int32(len(data)))
 	}
 	valid, set := p.validity(n)
