@@ -129,7 +129,7 @@ func encode(columns []column, list string) (Encoded, error) {
 			Metadata: arrow.NewMetadata([]string{fieldIDKey}, []string{strconv.FormatInt(c.id, 10)})}
 		arrays[i] = c.values
 		if c.plain {
-			props = append(props, parquet.WithCompressionFor(c.path(), compress.Codecs.Uncompressed))
+			props = append(props, parquet.WithCompressionFor(c.path(), compress.Codecs.Uncompressed), parquet.WithDictionaryCostFallbackFor(c.path(), false))
 		}
 		if c.noStats {
 			props = append(props, parquet.WithStatsFor(c.path(), false))
