@@ -358,7 +358,7 @@ func valueOf(a arrow.Array, i int) any {
 	panic(fmt.Sprintf("no value of %T", a))
 }
 
-// lines spells the rows of a batch, its system columns left out, and returns them with the text of the system columns.
+// lines spells the columns of the rows of a batch.
 func lines(batch arrow.RecordBatch, columns []string) []string {
 	out := make([]string, batch.NumRows())
 	for r := range out {

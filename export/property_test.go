@@ -21,6 +21,8 @@ import (
 	"github.com/snapexport/snapexport/catalog"
 	"github.com/snapexport/snapexport/describe"
 	"github.com/snapexport/snapexport/export"
+	"github.com/snapexport/snapexport/filter"
+	"github.com/snapexport/snapexport/milvus"
 	"github.com/snapexport/snapexport/objstore"
 	"github.com/snapexport/snapexport/reader"
 	"github.com/snapexport/snapexport/verify"
@@ -62,8 +64,9 @@ func exportLayout(t *testing.T, r random, h *history, n int) string {
 	c := newCase(t, writeSnapshot(t, r, h, t.TempDir()))
 	c.options.MaxBatchRows = 1 + r.IntN(20)
 	scan := c.scan(t)
-	want := h.live(nil)
-	same(t, "scan", rowsOfScan(t, scan), want)
+	want := h.live()
+	same(t, "scan", rowsOfScan(t, scan, h.columns()), want)
+	checkSelection(t, r, h, *c)
 	opts := export.Options{Target: filepath.Join(t.TempDir(), "table"), Workers: 1 + r.IntN(4), TargetFileSize: 1 << r.IntN(20), RunID: fmt.Sprint(n)}
 	if r.IntN(4) == 0 {
 		opts.Format = export.FormatParquet
@@ -79,6 +82,30 @@ func exportLayout(t *testing.T, r random, h *history, n int) string {
 		t.Errorf("verify: %v, %+v", err, report)
 	}
 	return result.ContentHash
+}
+
+// checkSelection reads one partition, a filter's rows, and system columns.
+func checkSelection(t *testing.T, r random, h *history, c testCase) {
+	t.Helper()
+	partition, bound := r.IntN(partitions), r.Int64N(24)
+	c.options.Partitions = []string{fmt.Sprintf("part%d", partition)}
+	c.options.With = []reader.System{reader.SystemTime, reader.SystemPartition, reader.SystemTS}
+	keep := func(x row) bool { return x.partition == partition }
+	if pk, _ := h.schema.PrimaryKey(); pk.Type == milvus.TypeInt64 {
+		var err error
+		if c.options.Where, err = filter.Parse(fmt.Sprintf("id >= %d", bound), &h.schema); err != nil {
+			t.Fatal(err)
+		}
+		keep = func(x row) bool { return x.partition == partition && x.key.(int64) >= bound }
+	}
+	var want []string
+	for _, x := range h.rows {
+		if e := h.effective(x); h.fateOf(x) == lives && keep(x) {
+			want = append(want, fmt.Sprintf("%s_milvus_partition=%q _milvus_ts=%d _milvus_time=%d ", h.line(x), c.options.Partitions[0], e, int64(e>>18)*1000))
+		}
+	}
+	slices.Sort(want)
+	same(t, "selection", rowsOfScan(t, c.scan(t), h.columns()), want)
 }
 
 // testCase is a snapshot with the options that it is read with.
@@ -138,10 +165,10 @@ func (h *history) columns() (out []string) {
 	return out
 }
 
-// live spells the rows that live, of those that keep selects (nil: all).
-func (h *history) live(keep func(row) bool) (out []string) {
+// live spells the rows that live.
+func (h *history) live() (out []string) {
 	for _, r := range h.rows {
-		if h.fateOf(r) == lives && (keep == nil || keep(r)) {
+		if h.fateOf(r) == lives {
 			out = append(out, h.line(r))
 		}
 	}
@@ -189,17 +216,11 @@ func difference(a, b []string) (out []string) {
 	return out
 }
 
-// rowsOfScan reads all segments at the same time.
-func rowsOfScan(t *testing.T, scan *reader.Scan) (out []string) {
+// rowsOfScan reads all segments at the same time. System columns come after those given.
+func rowsOfScan(t *testing.T, scan *reader.Scan, columns []string) (out []string) {
 	t.Helper()
-	var columns []string
 	for _, f := range scan.Schema().Fields() {
-		if f.Type.ID() != arrow.LIST || f.Type.(*arrow.ListType).Elem().ID() != arrow.STRUCT {
-			columns = append(columns, f.Name)
-		}
-	}
-	for _, f := range scan.Schema().Fields() {
-		if !slices.Contains(columns, f.Name) {
+		if strings.HasPrefix(f.Name, "_milvus_") {
 			columns = append(columns, f.Name)
 		}
 	}

@@ -19,6 +19,7 @@ import (
 	"github.com/snapexport/snapexport/filter"
 	"github.com/snapexport/snapexport/format/binlog"
 	"github.com/snapexport/snapexport/format/cell"
+	"github.com/snapexport/snapexport/format/deltalog"
 	"github.com/snapexport/snapexport/format/flush"
 	"github.com/snapexport/snapexport/internal/testkit/fixture"
 	"github.com/snapexport/snapexport/milvus"
@@ -158,6 +159,26 @@ func TestOddL0Segments(t *testing.T) {
 				t.Errorf("%v; want an error", err)
 			}
 		})
+	}
+}
+
+// Deletes of L0 segments are read within the budget, whatever they would come to.
+func TestL0DeletesWithinTheBudget(t *testing.T) {
+	c := collection(t)
+	c.Add(t, segment(chunkOf(1, nil)))
+	keys := make([]int64, 100_000)
+	for i := range keys {
+		keys[i] = int64(i) + 100
+	}
+	c.Add(t, fixture.Segment{ID: 1002, Partition: partition, Level: milvus.LevelL0, Channel: channel,
+		Deletes: []*deltalog.Deletes{fixture.Int64Deletes(fixture.DocumentsTime+1, keys...)}})
+	if _, _, err := rows(snapshot(c), Options{Budget: NewBudget(1 << 20)}); !errors.Is(err, fault.ErrLimit) {
+		t.Errorf("%v; want ErrLimit", err)
+	}
+	budget := NewBudget(32 << 20)
+	wantRows(t, snapshot(c), Options{Budget: budget}, `{"id":1}`)
+	if kept := 32<<20 - budget.Total(); kept < 100_000*16 || kept > 8<<20 {
+		t.Errorf("%d bytes are kept for 100000 deletes", kept)
 	}
 }
 
