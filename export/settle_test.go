@@ -153,7 +153,9 @@ func TestOwnCommitFoundLate(t *testing.T) {
 	target := filepath.Join(t.TempDir(), "table")
 	var written atomic.Int32
 	metadata := faultstore.Suffix("v1.metadata.json")
-	dark := func(c faultstore.Call) bool { return metadata(c) && c.Op == faultstore.ReadAll && written.Load() > 0 && written.Load() <= 5 }
+	dark := func(c faultstore.Call) bool {
+		return metadata(c) && c.Op == faultstore.ReadAll && written.Load() > 0 && written.Load() <= 5
+	}
 	opener := objstore.NewOpener(objstore.Config{Decorator: func(s objstore.Store) objstore.Store {
 		return faultstore.New(s,
 			faultstore.Rule{When: faultstore.All(metadata, faultstore.On(faultstore.Create)), Do: faultstore.Effect{After: func(faultstore.Call) error {
