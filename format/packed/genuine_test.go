@@ -321,19 +321,3 @@ func longs(v []int64) *array.Int64 {
 	b.AppendValues(v, nil)
 	return b.NewInt64Array()
 }
-
-func containsField(ids []milvus.FieldID, id milvus.FieldID) bool { return slices.Contains(ids, id) }
-
-// encodeOne writes one field.
-func encodeOne(t testing.TB, f milvus.Field, canonical arrow.Array) packed.Encoded {
-	t.Helper()
-	raw, err := cell.Encode(f, canonical)
-	if err != nil {
-		t.Fatal(err)
-	}
-	files, err := packed.Writer{}.Encode([]packed.Group{{ID: f.ID, Fields: []milvus.Field{f}}}, map[milvus.FieldID]arrow.Array{f.ID: raw})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return files[0]
-}
