@@ -162,10 +162,7 @@ func spell(v any) string {
 }
 
 // random makes histories.
-type random struct {
-	*rand.Rand
-	seen map[string]bool
-}
+type random struct{ *rand.Rand }
 
 func (r random) coin() bool { return r.IntN(2) == 0 }
 
