@@ -19,7 +19,7 @@ import (
 // appender appends the JSON of one row's value.
 type appender func(to []byte, row int) []byte
 
-// jsonLines writes batches as one JSON object per row, with the columns in their order (the help of cat says what a value
+// jsonLines writes batches as one JSON object per row, with the columns in their order (docs/guide/types.md says what a value
 // looks like). The text of columns in nested is embedded as JSON where it is JSON.
 type jsonLines struct {
 	out    io.Writer
