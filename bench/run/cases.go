@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -106,6 +107,12 @@ func describeCases(ctx context.Context, o options, snapshot, dir string) (out []
 
 // startGateway serves the folders of the data as buckets.
 func startGateway(ctx context.Context, o options, dir, log string) (endpoint string, stop func(), err error) {
+	if dir, err = filepath.Abs(dir); err == nil { // the server changes its own folder
+		log, err = filepath.Abs(log)
+	}
+	if err != nil {
+		return "", nil, err
+	}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return "", nil, err
@@ -115,6 +122,8 @@ func startGateway(ctx context.Context, o options, dir, log string) (endpoint str
 	cmd := exec.CommandContext(ctx, o.gateway, "--port", address, "--quiet", "--keep-alive", "--health", "/healthz", "--access-log", log,
 		"--iam-dir", dir, "posix", o.data)
 	cmd.Env = append(os.Environ(), "ROOT_ACCESS_KEY=bench", "ROOT_SECRET_KEY=bench-secret")
+	var output bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &output, &output
 	if err := cmd.Start(); err != nil {
 		return "", nil, err
 	}
@@ -122,15 +131,14 @@ func startGateway(ctx context.Context, o options, dir, log string) (endpoint str
 		_ = cmd.Process.Kill() // it may have ended already
 		_ = cmd.Wait()
 	}
-	for range 500 {
+	for begun := time.Now(); time.Since(begun) < time.Minute; time.Sleep(20 * time.Millisecond) {
 		if r, err := http.Get("http://" + address + "/healthz"); err == nil {
 			r.Body.Close()
 			return "http://" + address, stop, nil
 		}
-		time.Sleep(20 * time.Millisecond)
 	}
 	stop()
-	return "", nil, fmt.Errorf("%s does not answer", o.gateway)
+	return "", nil, fmt.Errorf("%s does not answer: %s", o.gateway, output.Bytes())
 }
 
 // requests counts what describe asked the server for, per run; a listing is an error.
@@ -148,6 +156,7 @@ func requests(cases []*Case, runs int) error {
 		lines := bufio.NewScanner(f)
 		for lines.Scan() {
 			switch line := lines.Text(); {
+			case strings.Contains(line, "/healthz"):
 			case strings.Contains(line, "LIST") || strings.Contains(line, "ListObjects") || strings.Contains(line, "REST.GET.BUCKET"):
 				lists++
 			default:

@@ -13,6 +13,8 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -21,6 +23,7 @@ type options struct {
 	data, binary, python, gateway string
 	name, results, readme         string
 	runs                          int
+	only                          string
 }
 
 func main() {
@@ -33,6 +36,7 @@ func main() {
 	flag.StringVar(&o.results, "results", "bench/results", "`folder` of results")
 	flag.StringVar(&o.readme, "readme", "bench/README.md", "`page` to write; \"\" for none")
 	flag.IntVar(&o.runs, "runs", 5, "`rounds`")
+	flag.StringVar(&o.only, "only", "", "leave out the cases whose name does not begin with this `text`")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
@@ -57,7 +61,8 @@ func run(ctx context.Context, o options) error {
 		return err
 	}
 	defer os.RemoveAll(out)
-	cases := exportCases(o)
+	other := func(c *Case) bool { return !strings.HasPrefix(c.Name, o.only) }
+	cases := slices.DeleteFunc(exportCases(o), other)
 	if r.Comparison, err = compare(ctx, o, cases, out, r.Input.Live); err != nil {
 		return err
 	}
@@ -66,7 +71,8 @@ func run(ctx context.Context, o options) error {
 		return err
 	}
 	defer stop()
-	all := append(cases, described...)
+	described = slices.DeleteFunc(described, other)
+	all := slices.Concat(cases, described)
 	for round := range o.runs {
 		for _, c := range all {
 			m, err := c.measure(ctx, filepath.Join(out, "table"))

@@ -167,6 +167,9 @@ func (r *Results) verdict() string {
 			of   func(Row) float64
 		}{{"wall time", wall}, {"processor time", cpu}} {
 			ours, theirs := find("snapexport", m.of), find(other, m.of)
+			if ours.Name == "" || theirs.Name == "" {
+				continue
+			}
 			ratio, word := m.of(theirs)/m.of(ours), "faster"
 			if ratio < 1 {
 				ratio, word = 1/ratio, "slower"
