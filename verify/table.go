@@ -39,8 +39,10 @@ func (r *Report) OK() bool { return len(r.Differences) == 0 }
 
 // Options refine [Table].
 type Options struct {
-	Workers  int                   // segments read at once; 0: 1
-	Progress func(done, total int) // after each segment of the snapshot; may be nil
+	Workers int // segments read at once; 0: 1
+	// Progress, if not nil, is called after every segment of the snapshot and every batch of the table, from one goroutine at
+	// a time. The snapshot's side is the first half of the total.
+	Progress func(done, total int)
 }
 
 // Table compares the live rows of the scan with those of an Iceberg table: of the Iceberg snapshot that the Milvus
@@ -102,7 +104,12 @@ func (r *Report) compare(ctx context.Context, scan *reader.Scan, batches iter.Se
 	if err != nil {
 		return err
 	}
-	found, err := hashBatches(scan.Schema(), batches)
+	found, err := hashBatches(scan.Schema(), batches, func(rows int64) {
+		if opts.Progress != nil && want.Rows > 0 {
+			half := scanRows(scan)
+			opts.Progress(half+int(min(float64(rows)/float64(want.Rows), 1)*float64(half)), 2*half)
+		}
+	})
 	if err != nil {
 		return fmt.Errorf("read table %s: %w", r.Table, err)
 	}
@@ -132,14 +139,22 @@ func HashScan(ctx context.Context, scan *reader.Scan, opts Options) (Hash, error
 			mu.Lock()
 			defer mu.Unlock()
 			sum = sum.Add(h)
-			if done++; opts.Progress != nil {
-				opts.Progress(done, len(scan.Segments()))
+			if done += int(seg.Rows); opts.Progress != nil {
+				opts.Progress(done, 2*scanRows(scan))
 			}
 			return err
 		})
 	}
 	err := g.Wait()
 	return sum, err
+}
+
+// scanRows returns the rows that the scan's segments declare, deleted ones included.
+func scanRows(scan *reader.Scan) (n int) {
+	for _, seg := range scan.Segments() {
+		n += int(seg.Rows)
+	}
+	return n
 }
 
 func hashSegment(ctx context.Context, scan *reader.Scan, seg *milvus.Segment) (Hash, error) {
@@ -151,9 +166,11 @@ func hashSegment(ctx context.Context, scan *reader.Scan, seg *milvus.Segment) (H
 	return h.Sum(), err
 }
 
-// hashBatches hashes the columns of a table that have a Milvus field id in the schema, by name.
-func hashBatches(schema *arrow.Schema, batches iter.Seq2[arrow.RecordBatch, error]) (Hash, error) {
+// hashBatches hashes the columns of a table that have a Milvus field id in the schema, by name. After each batch it says how
+// many rows there were so far.
+func hashBatches(schema *arrow.Schema, batches iter.Seq2[arrow.RecordBatch, error], progress func(rows int64)) (Hash, error) {
 	var h *Hasher
+	var rows int64
 	for batch, err := range batches {
 		if err != nil {
 			return Hash{}, err
@@ -170,6 +187,8 @@ func hashBatches(schema *arrow.Schema, batches iter.Seq2[arrow.RecordBatch, erro
 		if err := h.Add(labelled); err != nil {
 			return Hash{}, err
 		}
+		rows += batch.NumRows()
+		progress(rows)
 	}
 	if h == nil {
 		return Hash{}, nil

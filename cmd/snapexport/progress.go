@@ -112,7 +112,15 @@ func (m *meter) drawing(width int) string {
 // parts are what stands behind the bar; ASCII only.
 func (m *meter) parts(done, total int64) []string {
 	s := m.state
-	if s == nil {
+	switch {
+	case s == nil && total == 0:
+		return nil
+	case s == nil && m.verb == "verify":
+		if done < total/2 {
+			return []string{"reading the snapshot"}
+		}
+		return []string{"reading the table"}
+	case s == nil:
 		return []string{fmt.Sprintf("%s of %s", count(done), count(total))}
 	}
 	if s.Committing.Load() {
@@ -156,9 +164,9 @@ func (m *meter) lines() {
 func (m *meter) line() map[string]any {
 	done, total := m.position()
 	seconds := m.app.now().Sub(m.start).Seconds()
-	line := map[string]any{"verb": m.verb, "done": done, "total": total, "seconds": seconds}
+	line := map[string]any{"verb": m.verb, "done": done, "total": total, "seconds": tenths(seconds)}
 	if done > 0 && total >= done {
-		line["seconds_left"] = seconds / float64(done) * float64(total-done)
+		line["seconds_left"] = tenths(seconds / float64(done) * float64(total-done))
 	}
 	if s := m.state; s != nil {
 		line["segments"], line["segments_total"] = s.SegmentsDone.Load(), s.SegmentsTotal.Load()
@@ -167,3 +175,5 @@ func (m *meter) line() map[string]any {
 	}
 	return line
 }
+
+func tenths(seconds float64) float64 { return math.Round(seconds*10) / 10 }

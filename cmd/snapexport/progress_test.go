@@ -35,6 +35,13 @@ func TestProgressFitsTheTerminal(t *testing.T) {
 			t.Errorf("%d columns: %q", c.width, got)
 		}
 	}
+	m = &meter{app: a, verb: "verify", start: start}
+	for _, want := range []string{"verify   0% ░░░░░░░░░░░░░░░░░░░░", "verify  25% █████░░░░░░░░░░░░░░░  reading the snapshot", "verify  75% ███████████████░░░░░  reading the table"} {
+		if got := m.drawing(80); got != want {
+			t.Errorf("%q", got)
+		}
+		m.count(int(m.done.Load())*2+250, 1000)
+	}
 	m = &meter{app: a, verb: "check", start: start}
 	m.count(1200, 4800)
 	if got := m.drawing(80); got != "check  25% █████░░░░░░░░░░░░░░░  1,200 of 4,800" {
