@@ -17,6 +17,9 @@ import (
 	"github.com/snapexport/snapexport/reader"
 )
 
+// SummaryHash is the key of an Iceberg snapshot's summary under which an export records the content hash.
+const SummaryHash = "snapexport.content-hash"
+
 // Side is what one side holds.
 type Side struct {
 	Rows int64  `json:"rows"`
@@ -65,7 +68,7 @@ func Table(ctx context.Context, scan *reader.Scan, cat icecat.Catalog, ident tab
 		r.differ("the table has no snapshot")
 		return r, nil
 	}
-	r.IcebergSnapshotID, r.Recorded = at.ID, at.Summary["snapexport.content-hash"]
+	r.IcebergSnapshotID, r.Recorded = at.ID, at.Summary[SummaryHash]
 	t, err := cat.LoadTable(ctx, ident)
 	if err != nil {
 		return nil, err
