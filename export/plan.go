@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/snapexport/snapexport/catalog"
 	"github.com/snapexport/snapexport/fault"
 	"github.com/snapexport/snapexport/milvus"
 	"github.com/snapexport/snapexport/objstore"
@@ -125,6 +126,9 @@ func NewPlan(scan *reader.Scan, ropts reader.Options, opts Options) (*Plan, erro
 	}
 	if _, err := objstore.Parse(opts.Target); err != nil {
 		return nil, err
+	}
+	if _, err := catalog.FromArrow(scan.Schema(), catalog.SchemaOptions{}); err != nil {
+		return nil, err // names and types that no table can have
 	}
 	snap := scan.Snapshot()
 	rule := scan.Rule()

@@ -15,6 +15,7 @@ import (
 	"github.com/snapexport/snapexport/milvus"
 	"github.com/snapexport/snapexport/objstore"
 	"github.com/snapexport/snapexport/reader"
+	"github.com/snapexport/snapexport/verify"
 )
 
 // Properties that say where a table and its snapshots come from.
@@ -25,7 +26,6 @@ const (
 	propertySnapshotID   = "milvus.snapshot-id"
 	propertyCreateTS     = "milvus.create-ts"
 	propertySource       = "milvus.source"
-	summaryContentHash   = "snapexport.content-hash"
 	summaryRowsRead      = "snapexport.rows-read"
 	summaryRowsDeleted   = "snapexport.rows-deleted"
 	summaryRowsAfterCut  = "snapexport.rows-after-cut"
@@ -97,10 +97,26 @@ type runner struct {
 	warnings []describe.Warning
 }
 
-// reserve takes the memory of the workers' writers for good, and sizes row groups so that it is at most half of the budget.
+// minRowGroup is the smallest row group that an export settles for where memory is short.
+const minRowGroup = 8 << 20
+
+// reserve takes the memory of the workers' writers for good. Row groups shrink first, then the number of workers, until the
+// largest segment fits beside them; one that can't fit is ErrLimit before anything is written.
 func (r *runner) reserve(ctx context.Context, budget *reader.Budget) error {
+	need, err := r.scan.Need()
+	if err != nil {
+		return err
+	}
 	workers := int64(min(r.opts.Workers, max(1, len(r.plan.Tasks))))
-	group := min(datafile.DefaultRowGroupBytes, budget.Total()/(2*workers))
+	group := r.rowGroup(budget, workers, need)
+	for ; workers > 1 && group < minRowGroup; workers-- {
+		group = r.rowGroup(budget, workers-1, need)
+	}
+	if group < minRowGroup {
+		return fault.Limit("plan", "a segment takes %d bytes of memory while it is read, of %d", need, budget.Total()).On(r.plan.Source).
+			WithHint("raise --memory by %d MiB", (need+minRowGroup-budget.Total())*2>>20+1)
+	}
+	r.opts.Workers = int(workers)
 	key := ""
 	if f, ok := r.scan.Snapshot().Collection.Schema.PrimaryKey(); ok {
 		key = f.Name
@@ -110,6 +126,11 @@ func (r *runner) reserve(ctx context.Context, budget *reader.Budget) error {
 		r.file.CreatedBy = fmt.Sprintf("snapexport version %s (build unknown)", r.opts.Version)
 	}
 	return budget.Keep(ctx, workers*group)
+}
+
+// rowGroup returns the size of a row group with which so many workers leave room for need: at most half of the budget.
+func (r *runner) rowGroup(budget *reader.Budget, workers, need int64) int64 {
+	return min(datafile.DefaultRowGroupBytes, budget.Total()/(2*workers), (budget.Total()-need)/workers)
 }
 
 // footer gives the key-values of each data file's footer.
@@ -184,7 +205,7 @@ func (r *runner) found(have *catalog.Table, done *catalog.Snapshot) *Result {
 	}
 	return &Result{
 		Table: r.plan.Target, MetadataLocation: have.MetadataLocation, IcebergSnapshotID: done.ID, Tag: catalog.Tag(r.plan.Snapshot.Name),
-		ExportID: r.plan.ExportID, AlreadyExported: true, ContentHash: done.Summary[summaryContentHash],
+		ExportID: r.plan.ExportID, AlreadyExported: true, ContentHash: done.Summary[verify.SummaryHash],
 		RowsRead: number(summaryRowsRead), RowsDeleted: number(summaryRowsDeleted), RowsAfterCut: number(summaryRowsAfterCut),
 		RowsExpired: number(summaryRowsExpired), RowsWritten: number(summaryRowsWritten), Warnings: r.scan.Snapshot().Warnings,
 	}
@@ -269,7 +290,7 @@ func (r *runner) summary(result *Result) map[string]string {
 	s := r.plan.Snapshot
 	out := map[string]string{
 		propertySnapshot: s.Name, propertyCollection: r.plan.Collection, propertyCollectionID: fmt.Sprint(s.CollectionID),
-		summaryContentHash: result.ContentHash, summaryPlan: string(rule),
+		verify.SummaryHash: result.ContentHash, summaryPlan: string(rule),
 	}
 	if s.ID != 0 {
 		out[propertySnapshotID], out[propertyCreateTS] = fmt.Sprint(s.ID), fmt.Sprint(uint64(s.CreateTS))

@@ -11,7 +11,7 @@ const (
 	filesAtOnce = 8
 	// Recorded sizes are untrusted, and in older releases those of memory: a file may be this much larger before it is refused.
 	sizeSlack = 4
-	sizeFloor = 16 << 20
+	sizeFloor = 4 << 20
 )
 
 // fetch reads a whole file.

@@ -90,7 +90,7 @@ func absent(f milvus.Field) error {
 func (s *Scan) readGroups(ctx context.Context, seg *milvus.Segment, counts *Counts, yield func(arrow.RecordBatch) error) error {
 	groups := s.groups(ctx, seg, counts)
 	fields := s.reads()
-	need := needDeletes(seg) + int64(len(fields))*columnReserve
+	need := s.needGroups(seg)
 	if err := s.opts.Budget.Acquire(ctx, need); err != nil {
 		return err
 	}
@@ -126,6 +126,11 @@ func (s *Scan) readGroups(ctx context.Context, seg *milvus.Segment, counts *Coun
 		}
 	}
 	return err
+}
+
+// needGroups estimates the memory that reading a V2 or V3 segment takes: its deletes and an open column of each field.
+func (s *Scan) needGroups(seg *milvus.Segment) int64 {
+	return needDeletes(seg) + int64(len(s.reads()))*columnReserve + s.nulls(chunk{rows: seg.Rows})
 }
 
 // columnReserve is the memory of one open column: what is read ahead and its decoded page.

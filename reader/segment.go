@@ -35,7 +35,7 @@ func (s *Scan) read(ctx context.Context, seg *milvus.Segment, counts *Counts, yi
 	if err != nil {
 		return err
 	}
-	need := s.need(seg, chunks)
+	need := s.needChunks(seg, chunks)
 	if err := s.opts.Budget.Acquire(ctx, need); err != nil {
 		return err
 	}
@@ -55,12 +55,34 @@ func (s *Scan) read(ctx context.Context, seg *milvus.Segment, counts *Counts, yi
 	return nil
 }
 
-const (
-	pageReserve = 4 << 20 // of a column's decoded page
-)
+// pageReserve is the memory of a column's decoded page.
+const pageReserve = 4 << 20
 
-// need estimates the memory that reading the segment takes: its deletes and its largest chunk.
-func (s *Scan) need(seg *milvus.Segment, chunks []chunk) int64 {
+// Need returns the most memory that reading any one segment takes, with what L0 segments keep for good: an export whose
+// budget is smaller can't end well. It is known from metadata.
+func (s *Scan) Need() (int64, error) {
+	var most, kept int64
+	for _, g := range s.l0 {
+		for _, seg := range g.segments {
+			kept += needDeletes(seg)
+		}
+	}
+	for _, seg := range s.segments {
+		if seg.StorageVersion != milvus.StorageV1 {
+			most = max(most, s.needGroups(seg))
+			continue
+		}
+		chunks, err := s.chunks(seg)
+		if err != nil {
+			return 0, err
+		}
+		most = max(most, s.needChunks(seg, chunks))
+	}
+	return most + kept, nil
+}
+
+// needChunks estimates the memory that reading the V1 segment takes: its deletes and its largest chunk.
+func (s *Scan) needChunks(seg *milvus.Segment, chunks []chunk) int64 {
 	var largest int64
 	for _, c := range chunks {
 		largest = max(largest, c.bytes()+int64(len(c.files))*min(pageReserve, max(c.rows, 1)*64)+s.nulls(c))
