@@ -156,7 +156,7 @@ func requests(cases []*Case, runs int) error {
 		lines := bufio.NewScanner(f)
 		for lines.Scan() {
 			switch line := lines.Text(); {
-			case strings.Contains(line, "/healthz"):
+			case strings.HasPrefix(line, "log starts"):
 			case strings.Contains(line, "LIST") || strings.Contains(line, "ListObjects") || strings.Contains(line, "REST.GET.BUCKET"):
 				lists++
 			default:

@@ -23,7 +23,7 @@ type options struct {
 	data, binary, python, gateway string
 	name, results, readme         string
 	runs                          int
-	only                          string
+	only, render, remark          string
 }
 
 func main() {
@@ -37,6 +37,8 @@ func main() {
 	flag.StringVar(&o.readme, "readme", "bench/README.md", "`page` to write; \"\" for none")
 	flag.IntVar(&o.runs, "runs", 5, "`rounds`")
 	flag.StringVar(&o.only, "only", "", "leave out the cases whose name does not begin with this `text`")
+	flag.StringVar(&o.render, "render", "", "measure nothing, write the page from this `file` of results")
+	flag.StringVar(&o.remark, "remark", "", "`sentence` that is kept with the results")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
@@ -48,7 +50,10 @@ func main() {
 }
 
 func run(ctx context.Context, o options) error {
-	r := &Results{Name: o.name, Runs: o.runs, Begun: time.Now().UTC().Truncate(time.Second), Machine: machine(), Versions: versions(ctx, o)}
+	if o.render != "" {
+		return render(o)
+	}
+	r := &Results{Name: o.name, Runs: o.runs, Remark: o.remark, Begun: time.Now().UTC().Truncate(time.Second), Machine: machine(), Versions: versions(ctx, o)}
 	b, err := os.ReadFile(filepath.Join(o.data, "dataset.json"))
 	if err != nil {
 		return err
@@ -88,4 +93,16 @@ func run(ctx context.Context, o options) error {
 	}
 	r.fill(cases, described)
 	return r.write(o)
+}
+
+func render(o options) error {
+	b, err := os.ReadFile(o.render)
+	if err != nil {
+		return err
+	}
+	var r Results
+	if err := json.Unmarshal(b, &r); err != nil {
+		return err
+	}
+	return r.page(o)
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -19,6 +20,7 @@ type Results struct {
 	Name       string            `json:"name"`
 	Begun      time.Time         `json:"begun"`
 	Runs       int               `json:"runs"`
+	Remark     string            `json:"remark,omitempty"` // what a reader of the figures should know
 	Machine    map[string]string `json:"machine"`
 	Versions   map[string]string `json:"versions"`
 	Input      Input             `json:"input"`
@@ -105,6 +107,11 @@ func (r *Results) write(o options) error {
 	if err := os.WriteFile(filepath.Join(o.results, o.name+".json"), append(b, '\n'), 0o644); err != nil || o.readme == "" {
 		return err
 	}
+	return r.page(o)
+}
+
+// page puts the table into the page.
+func (r *Results) page(o options) error {
 	old, err := os.ReadFile(o.readme)
 	if err != nil {
 		return err
@@ -134,7 +141,15 @@ func (r *Results) table() string {
 	p := r.Input.Params
 	fmt.Fprintf(&b, "%d runs each, %s. %s, %s cores. snapexport %s, %s, pyarrow %s.\n\n", r.Runs, r.Begun.Format(time.DateOnly),
 		r.Machine["cpu"], r.Machine["cores"], r.Versions["snapexport"], r.Versions["go"], r.Versions["pyarrow"])
-	fmt.Fprintf(&b, "Input: %d rows of Int64 key, VarChar, JSON and FloatVector(%d) in %d segments, %d %% deleted (%d live), %d files, %.0f MB, sha256 `%.16s`.\n",
+	least, most := r.loads()
+	fmt.Fprintf(&b, "Load of the machine when a run began: %.1f to %.1f.", least, most)
+	if most > 1.5*float64(runtime.NumCPU()) {
+		fmt.Fprint(&b, " **Others used it heavily**: wall times say little, processor seconds and their ratios more.")
+	}
+	if r.Remark != "" {
+		fmt.Fprintf(&b, " %s", r.Remark)
+	}
+	fmt.Fprintf(&b, "\n\nInput: %d rows of Int64 key, VarChar, JSON and FloatVector(%d) in %d segments, %d %% deleted (%d live), %d files, %.0f MB, sha256 `%.16s`.\n",
 		p.Rows, p.Dim, p.Segments, p.Deleted, r.Input.Live, r.Input.Files, float64(r.Input.Bytes)/1e6, r.Input.SHA256)
 	fmt.Fprintf(&b, "All exports wrote the same %d rows (multiset hash `%s`).\n\n", r.Comparison.Rows, r.Comparison.Hash)
 	fmt.Fprint(&b, "| | wall s | CPU s | peak MB | written MB | rows/s | vectors MB/s | input MB/s | rows per CPU s |\n|---|---|---|---|---|---|---|---|---|\n")
@@ -149,35 +164,55 @@ func (r *Results) table() string {
 	return b.String()
 }
 
-// verdict sets the best of ours beside the best of each other kind.
+// loads returns the least and the greatest load at the beginning of a run.
+func (r *Results) loads() (least, most float64) {
+	least = math.Inf(1)
+	for _, x := range slices.Concat(r.Exports, r.Describes) {
+		for _, m := range x.All {
+			least, most = min(least, m.Load), max(most, m.Load)
+		}
+	}
+	return least, most
+}
+
+// verdict sets snapexport's Parquet files beside the others, with as many workers. The ratios are taken within each round,
+// whose runs stand close together, before their median is. Picking the best of several cases would favour who has more.
 func (r *Results) verdict() string {
 	var b strings.Builder
-	find := func(prefix string, of func(Row) float64) (best Row) {
-		for _, x := range r.Exports {
-			if strings.HasPrefix(x.Name, prefix) && (best.Name == "" || of(x) < of(best)) {
-				best = x
+	fmt.Fprint(&b, "How many times faster snapexport's Parquet export is, round by round: median (least-greatest); below 1 it is slower. Where the range holds 1, the rounds do not tell who is faster.\n\n")
+	fmt.Fprint(&b, "| beside | wall | CPU |\n|---|---|---|\n")
+	for _, workers := range []string{"1 worker", "2 workers"} {
+		ours, ok := r.export("snapexport, parquet, " + workers)
+		for _, name := range []string{"pyarrow script, zstd-3, " + workers, "pyarrow script, uncompressed, " + workers, "cp -r of the binlogs"} {
+			if theirs, found := r.export(name); ok && found {
+				fmt.Fprintf(&b, "| %s (ours: %s) | %s | %s |\n", name, workers,
+					ratios(theirs, ours, func(m Measurement) float64 { return m.Wall }), ratios(theirs, ours, Measurement.CPU))
 			}
-		}
-		return best
-	}
-	wall, cpu := func(x Row) float64 { return x.Wall[0] }, func(x Row) float64 { return x.CPU[0] }
-	for _, other := range []string{"pyarrow script, zstd-3", "pyarrow script, uncompressed", "cp -r of"} {
-		for _, m := range []struct {
-			what string
-			of   func(Row) float64
-		}{{"wall time", wall}, {"processor time", cpu}} {
-			ours, theirs := find("snapexport", m.of), find(other, m.of)
-			if ours.Name == "" || theirs.Name == "" {
-				continue
-			}
-			ratio, word := m.of(theirs)/m.of(ours), "faster"
-			if ratio < 1 {
-				ratio, word = 1/ratio, "slower"
-			}
-			fmt.Fprintf(&b, "* By %s, the best snapexport (%s) is %.2f times %s than %s.\n", m.what, strings.TrimPrefix(ours.Name, "snapexport, "), ratio, word, theirs.Name)
 		}
 	}
 	return b.String()
+}
+
+func (r *Results) export(name string) (Row, bool) {
+	i := slices.IndexFunc(r.Exports, func(x Row) bool { return x.Name == name })
+	if i < 0 {
+		return Row{}, false
+	}
+	return r.Exports[i], true
+}
+
+// ratios compares two cases round by round.
+func ratios(theirs, ours Row, of func(Measurement) float64) string {
+	v := make([]float64, len(ours.All))
+	for i := range v {
+		v[i] = of(theirs.All[i]) / of(ours.All[i])
+	}
+	slices.Sort(v)
+	text := spread([3]float64{v[len(v)/2], v[0], v[len(v)-1]})
+	if v[0] <= 1 && v[len(v)-1] >= 1 {
+		text += " not told apart"
+	}
+	return text
 }
 
 func spread(v [3]float64) string { return fmt.Sprintf("**%.2f** (%.2f-%.2f)", v[0], v[1], v[2]) }
