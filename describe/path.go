@@ -119,7 +119,7 @@ func redact(path string) string {
 
 var (
 	userInfo = regexp.MustCompile(`//[^/@]*@`)
-	password = regexp.MustCompile(`(?i)(passw(?:or)?d|secret|token|key)=[^&#]*`)
+	password = regexp.MustCompile(`(?i)(passw(?:or)?d|secret|token|key|signature|credential)=[^&#]*`)
 )
 
 // redactUsers returns a SOURCE without what stands before a host, and without settings that look like secrets.

@@ -98,7 +98,11 @@ type runner struct {
 }
 
 // minRowGroup is the smallest row group that an export settles for where memory is short.
-const minRowGroup = 8 << 20
+const minRowGroup = 4 << 20
+
+// growth is how much of memory a row group takes for each of its bytes: it is held in buffers that grow by doubling, and for
+// a moment old and new are there.
+const growth = 3
 
 // reserve takes the memory of the workers' writers for good. Row groups shrink first, then the number of workers, until the
 // largest segment fits beside them; one that can't fit is ErrLimit before anything is written.
@@ -107,14 +111,19 @@ func (r *runner) reserve(ctx context.Context, budget *reader.Budget) error {
 	if err != nil {
 		return err
 	}
+	upload := objstore.UploadMemory(r.table.store)
 	workers := int64(min(r.opts.Workers, max(1, len(r.plan.Tasks))))
-	group := r.rowGroup(budget, workers, need)
+	group := rowGroup(budget.Total(), workers, need, upload)
 	for ; workers > 1 && group < minRowGroup; workers-- {
-		group = r.rowGroup(budget, workers-1, need)
+		group = rowGroup(budget.Total(), workers-1, need, upload)
 	}
 	if group < minRowGroup {
-		return fault.Limit("plan", "a segment takes %d bytes of memory while it is read, of %d", need, budget.Total()).On(r.plan.Source).
-			WithHint("raise --memory by %d MiB", (need+minRowGroup-budget.Total())*2>>20+1)
+		lacking := need + growth*minRowGroup + upload - budget.Total()
+		if lacking > 0 {
+			return fault.Limit("plan", "a segment takes %d bytes of memory while it is read, and at least %d while it is written, of %d",
+				need, growth*minRowGroup+upload, budget.Total()).On(r.plan.Source).WithHint("raise --memory by %d MiB", lacking*2>>20+1)
+		}
+		group = minRowGroup
 	}
 	r.opts.Workers = int(workers)
 	key := ""
@@ -125,12 +134,13 @@ func (r *runner) reserve(ctx context.Context, budget *reader.Budget) error {
 	if r.opts.Version != "" {
 		r.file.CreatedBy = fmt.Sprintf("snapexport version %s (build unknown)", r.opts.Version)
 	}
-	return budget.Keep(ctx, workers*group)
+	return budget.Keep(ctx, workers*(growth*group+upload))
 }
 
-// rowGroup returns the size of a row group with which so many workers leave room for need: at most half of the budget.
-func (r *runner) rowGroup(budget *reader.Budget, workers, need int64) int64 {
-	return min(datafile.DefaultRowGroupBytes, budget.Total()/(2*workers), (budget.Total()-need)/workers)
+// rowGroup returns the size of a row group with which so many workers leave room for need: half of the budget at most.
+func rowGroup(budget, workers, need, upload int64) int64 {
+	share := min(budget/2, budget-need) / workers
+	return min(datafile.DefaultRowGroupBytes, (share-upload)/growth)
 }
 
 // footer gives the key-values of each data file's footer.

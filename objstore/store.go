@@ -98,3 +98,12 @@ func bare(s Store) Store {
 		s = u.Unwrap()
 	}
 }
+
+// UploadMemory returns the most bytes that one streamed upload to the store buffers: parts of S3's uploads, next to nothing
+// for local files.
+func UploadMemory(s Store) int64 {
+	if b, ok := bare(s).(*s3Store); ok {
+		return Settings{PartSize: b.partSize, Parallel: b.parallel}.UploadMemory()
+	}
+	return 0
+}

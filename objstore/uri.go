@@ -165,9 +165,15 @@ func unsafeKey(key, format string, args ...any) error {
 
 func isControl(r rune) bool { return r < 0x20 || r == 0x7f || 0x80 <= r && r < 0xa0 }
 
-// printable makes a hostile string fit for a message: no control characters, bounded length.
+// userInfo is what stands before a host; it may be a password.
+var userInfo = regexp.MustCompile(`//[^/@]*@`)
+
+// printable makes a hostile string fit for a message: no control characters, bounded length, nobody's password.
 func printable(s string) string {
 	const most = 300
+	if strings.Contains(s, "@") {
+		s = userInfo.ReplaceAllString(s, "//...@")
+	}
 	if len(s) > most {
 		s = s[:most] + "..."
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"crypto/rand"
 	"encoding/hex"
 	"encoding/json"
@@ -107,7 +108,7 @@ func (a *app) setUp() error {
 		return usage("--memory: %w", err)
 	}
 	if bytes < minMemory {
-		return usage("--memory is %s, at least 64MiB are needed", a.memory)
+		return usage("--memory is %s, at least %d MiB are needed", a.memory, minMemory>>20)
 	}
 	switch a.progress {
 	case "auto", "bar", "json", "none":
@@ -115,18 +116,27 @@ func (a *app) setUp() error {
 		return usage("--progress is %q: there are auto, bar, json and none", a.progress)
 	}
 	// the runtime collects harder near the limit; the rest is room for what the budget does not see
-	debug.SetMemoryLimit(bytes * 85 / 100)
-	a.budget = reader.NewBudget(bytes / 2)
+	heap := bytes - programMemory
+	debug.SetMemoryLimit(heap * 8 / 10)
+	a.budget = reader.NewBudget(heap / 2)
 	config, err := a.storeConfig()
 	if err != nil {
 		return err
+	}
+	if bytes < shortMemory {
+		debug.SetGCPercent(50)
+		config.PartSize, config.Parallel = cmp.Or(config.PartSize, 5<<20), cmp.Or(config.Parallel, 1)
 	}
 	a.opener = objstore.NewOpener(config)
 	a.ready = true
 	return nil
 }
 
-const minMemory = 64 << 20
+const (
+	programMemory = 60 << 20 // resident pages of the program itself, which the runtime does not count
+	minMemory     = 112 << 20
+	shortMemory   = 512 << 20 // below it, uploads buffer less, and the collector runs more often
+)
 
 func (a *app) storeConfig() (objstore.Config, error) {
 	settings := a.s3
