@@ -33,6 +33,7 @@ func recorder(t *testing.T) (endpoint string, requests *atomic.Int64) {
 func TestPathsNeverDecideWhereWeConnect(t *testing.T) {
 	t.Parallel()
 	world, requests := recorder(t)
+	s := newStage(t, fixture.Shape{Segments: 1, Rows: 10})
 	for _, c := range []struct {
 		name, prefix string
 		code         int
@@ -44,7 +45,6 @@ func TestPathsNeverDecideWhereWeConnect(t *testing.T) {
 		{"a file", "file:///etc/", exitBadSource},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			s := newStage(t, fixture.Shape{Segments: 1, Rows: 10})
 			dir := t.TempDir()
 			c2 := fixture.Documents(t, dir, fixture.Shape{Segments: 1, Rows: 10})
 			for _, lists := range [][]milvus.FieldBinlog{c2.Segments[0].Binlogs, c2.Segments[0].Statslogs} {
@@ -66,6 +66,7 @@ func TestPathsNeverDecideWhereWeConnect(t *testing.T) {
 					t.Errorf("%s: want exit %d: %s", args[0], c.code, o)
 				}
 			}
+			s.emptyLake(t)
 		})
 	}
 	if n := requests.Load(); n != 0 {
