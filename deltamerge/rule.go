@@ -28,16 +28,6 @@ type Scope struct {
 	L0After milvus.Timestamp // delete_apply_start_after_timetick, an exclusive lower bound for L0 deletes
 }
 
-// HasDeletes reports whether any key can be deleted, so that keys need to be read.
-func (s Scope) HasDeletes() bool {
-	for _, l0 := range s.L0 {
-		if l0.Keys() > 0 {
-			return true
-		}
-	}
-	return s.Own != nil && s.Own.Keys() > 0
-}
-
 // Counts tells what became of rows: Rows = AfterCut + Deleted + Expired + those that live. A row counts once, in that order.
 type Counts struct {
 	Rows, AfterCut, Deleted, Expired int64

@@ -3,81 +3,40 @@ package describe
 import (
 	"context"
 	"errors"
-	"net/url"
-	"os"
 	"strings"
 	"testing"
 	"time"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
-	"go.etcd.io/etcd/server/v3/embed"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/snapexport/snapexport/fault"
 	"github.com/snapexport/snapexport/format/etcdmeta"
 	"github.com/snapexport/snapexport/format/pb"
 	"github.com/snapexport/snapexport/internal/testkit"
+	"github.com/snapexport/snapexport/internal/testkit/etcd"
 	"github.com/snapexport/snapexport/objstore"
 )
 
-// startEtcd runs a real etcd for the test, with the rows of the genuine cluster, and returns its address.
+// startEtcd runs a real etcd for the test, with the rows of the genuine cluster, a session and a password, and returns its
+// address.
 func startEtcd(t *testing.T) (address string, client *clientv3.Client) {
 	t.Helper()
-	if testing.Short() {
-		t.Skip("starts an etcd")
-	}
-	config := embed.NewConfig()
-	config.Dir = t.TempDir()
-	config.LogLevel, config.LogOutputs = "fatal", []string{os.DevNull}
-	config.UnsafeNoFsync, config.BcryptCost = true, 4
-	any := url.URL{Scheme: "http", Host: "127.0.0.1:0"}
-	config.ListenClientUrls, config.ListenPeerUrls = []url.URL{any}, []url.URL{any}
-	server, err := embed.StartEtcd(config)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(server.Close)
-	select {
-	case <-server.Server.ReadyNotify():
-	case <-time.After(30 * time.Second):
-		t.Fatal("etcd does not start")
-	}
-	address = server.Clients[0].Addr().String()
-	client, err = clientv3.New(clientv3.Config{Endpoints: []string{address}, DialTimeout: 5 * time.Second})
+	address = etcd.Start(t, testkit.Data(t, "milvus-2.3.5", "etcd.json"))
+	client, err := clientv3.New(clientv3.Config{Endpoints: []string{address}, DialTimeout: 5 * time.Second})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = client.Close() })
-	fillEtcd(t, client)
+	for key, value := range map[string]string{
+		"by-dev/meta/session/rootcoord":                `{"ServerID":1}`,
+		"by-dev/meta/root-coord/credential/users/root": `{"encrypted_password":"hunter2"}`,
+	} {
+		if _, err := client.Put(t.Context(), key, value); err != nil {
+			t.Fatal(err)
+		}
+	}
 	return address, client
-}
-
-func fillEtcd(t *testing.T, client *clientv3.Client) {
-	t.Helper()
-	f, err := os.Open(testkit.Data(t, "milvus-2.3.5", "etcd.json"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	var ops []clientv3.Op
-	flush := func() {
-		if _, err := client.Txn(context.Background()).Then(ops...).Commit(); err != nil {
-			t.Fatal(err)
-		}
-		ops = ops[:0]
-	}
-	for kv, err := range etcdmeta.ReadDump(f) {
-		if err != nil {
-			t.Fatal(err)
-		}
-		if ops = append(ops, clientv3.OpPut(kv.Key, string(kv.Value))); len(ops) == 100 {
-			flush()
-		}
-	}
-	ops = append(ops,
-		clientv3.OpPut("by-dev/meta/session/rootcoord", `{"ServerID":1}`),
-		clientv3.OpPut("by-dev/meta/root-coord/credential/users/root", `{"encrypted_password":"hunter2"}`))
-	flush()
 }
 
 // TestEtcd: every collection, and the list, from a real etcd whose user may read nothing but what is needed: neither

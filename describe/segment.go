@@ -19,9 +19,6 @@ type Manifest struct {
 // Manifest returns the place of a segment's V3 manifest. It was checked when the snapshot was resolved.
 func (s *Snapshot) Manifest(seg *milvus.Segment) (Manifest, error) { return s.paths.manifest(seg) }
 
-// Paths returns the resolver for paths that are found later, inside V3 manifests.
-func (s *Snapshot) Paths() *Resolver { return s.paths }
-
 // v3Manifest is the manifest path of a V3 segment as recorded.
 type v3Manifest struct {
 	Version int64  `json:"ver"`

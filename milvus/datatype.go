@@ -54,17 +54,6 @@ func (t DataType) String() string {
 	return fmt.Sprintf("DataType(%d)", int32(t))
 }
 
-// Readable reports whether values of the type can be decoded: it is known, and how it is stored has been verified.
-// Mol, Decimal and UUID are not (see docs/format/schema-mapping.md 2).
-func (t DataType) Readable() bool {
-	switch t {
-	case TypeNone, TypeMol, TypeDecimal, TypeUUID, TypeArrayOfStruct, TypeStruct:
-		return false
-	}
-	_, known := typeNames[t]
-	return known
-}
-
 // DenseVectorWidth returns the bytes of one dense vector of dim dimensions, or 0 if the type is not a dense vector.
 func (t DataType) DenseVectorWidth(dim int) int {
 	switch t {
@@ -86,9 +75,4 @@ func (t DataType) IsDenseVector() bool { return t.DenseVectorWidth(8) > 0 }
 // IsVector reports whether the type is a vector of any kind, sparse ones and lists of vectors included.
 func (t DataType) IsVector() bool {
 	return t.IsDenseVector() || t == TypeSparseVector || t == TypeArrayOfVector
-}
-
-// IsText reports whether values are UTF-8 text that is stored inline.
-func (t DataType) IsText() bool {
-	return t == TypeString || t == TypeVarChar || t == TypeText || t == TypeJSON
 }
