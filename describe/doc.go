@@ -4,8 +4,9 @@
 // as a store and a key. [Describe] sums it up, [Check] asks the store for every file, [List] says what there is.
 //
 // Contract:
-//   - Resolve issues one request for the metadata file and one for each segment manifest: no listing, no question about
-//     a data file. Only [List] and sources of the form ROOT#collection/snapshot list, and then directories of metadata.
+//   - Resolve issues one request for the metadata file, one for each segment manifest, and one more for the manifest of a V3
+//     segment: no question about a data file. It lists nowhere, but for sources of the form ROOT#collection/snapshot
+//     (directories of metadata, as [List] does) and for V3 manifests of which metadata names no version.
 //   - Paths in metadata are untrusted. They are reduced to bucket and key; the bucket must be the snapshot's own, mapped
 //     or allowed, the key must lie below the snapshot's root or an allowed prefix. Where a path's host points never
 //     decides where we connect. See [Resolver].

@@ -45,7 +45,7 @@ type ReportLocation struct {
 }
 
 // Totals are sums over all segments. Sizes are those that metadata records; up to Milvus 2.3 insert logs have the size in
-// memory there. Files of ManifestSegments (V3) are listed in their own manifests and not counted.
+// memory there. ManifestSegments are those of V3, whose files are the ones that their manifests list.
 type Totals struct {
 	Segments         int   `json:"segments"`
 	Rows             int64 `json:"rows"` // deleted ones included

@@ -137,15 +137,6 @@ func CheckSegment(seg *milvus.Segment) error {
 	return nil
 }
 
-// Empty reports whether a segment has neither rows nor deletes to read: a V3 segment of version 0, or one without files.
-func (s *Snapshot) Empty(seg *milvus.Segment) bool {
-	if seg.StorageVersion == milvus.StorageV3 {
-		m, err := s.Manifest(seg)
-		return err == nil && m.Version == 0
-	}
-	return seg.Rows == 0 && !hasFiles(seg.Binlogs) && !hasFiles(seg.Deltalogs)
-}
-
 func hasFiles(logs []milvus.FieldBinlog) bool {
 	for i := range logs {
 		if len(logs[i].Binlogs) > 0 {
