@@ -33,16 +33,20 @@ func Encode(m *Manifest) ([]byte, error) {
 	if err := m.check(); err != nil {
 		return nil, err
 	}
-	record := record(m)
+	return container(strings.ReplaceAll(containerSchema, "\n", ""), record(m)), nil
+}
+
+// container wraps a record.
+func container(schema string, record []byte) []byte {
 	hash := sha256.Sum256(record)
 	sync := hash[:syncSize] // any bytes will do, but the same ones each time
 	out := append([]byte(nil), containerMagic...)
 	out = appendCount(out, 2)
 	out = appendText(appendText(out, "avro.codec"), "null")
-	out = appendText(appendText(out, "avro.schema"), strings.ReplaceAll(containerSchema, "\n", ""))
+	out = appendText(appendText(out, "avro.schema"), schema)
 	out = append(appendLong(out, 0), sync...)
 	out = appendLong(appendLong(out, 1), int64(len(record))) // one record, of so many bytes
-	return append(append(out, record...), sync...), nil
+	return append(append(out, record...), sync...)
 }
 
 // record encodes the one record of a container, which has no statistics and no indexes.

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -146,25 +147,83 @@ func TestGenuineManifests(t *testing.T) {
 	}
 }
 
+// FuzzDecode decodes any bytes.
 func FuzzDecode(f *testing.F) {
+	seeds(f, func(b []byte) { f.Add(b) })
+	f.Fuzz(decodes)
+}
+
+// FuzzMILV spends its time behind the magic number of the raw encoding.
+func FuzzMILV(f *testing.F) {
+	seeds(f, func(b []byte) {
+		if body, ok := bytes.CutPrefix(b, milvMagic); ok {
+			f.Add(body)
+		}
+	})
+	f.Fuzz(func(t *testing.T, body []byte) { decodes(t, append(slices.Clone(milvMagic), body...)) })
+}
+
+// FuzzContainer spends its time in the schema and the record of a container whose framing is right.
+func FuzzContainer(f *testing.F) {
+	seeds(f, func(b []byte) {
+		if schema, record, ok := split(b); ok {
+			f.Add(schema, record)
+		}
+	})
+	f.Fuzz(func(t *testing.T, schema string, record []byte) { decodes(t, container(schema, record)) })
+}
+
+func seeds(f *testing.F, add func([]byte)) {
 	b, err := Encode(sample())
 	if err != nil {
 		f.Fatal(err)
 	}
-	f.Add(b)
-	genuine(f, func(_ string, b []byte) { f.Add(b) })
-	f.Fuzz(func(t *testing.T, b []byte) {
-		m, err := Decode(b)
+	add(b)
+	genuine(f, func(_ string, b []byte) { add(b) })
+}
+
+// decodes checks that the bytes give a manifest, or an error with a class.
+func decodes(t *testing.T, b []byte) {
+	m, err := Decode(b)
+	if err != nil {
+		if fault.ClassName(err) == "" {
+			t.Fatalf("an error without class: %v", err)
+		}
+		return
+	}
+	if _, err := m.Rows(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// split takes a container apart.
+func split(b []byte) (schema string, record []byte, ok bool) {
+	if !bytes.HasPrefix(b, containerMagic) {
+		return "", nil, false
+	}
+	d := &decoder{buf: b, off: len(containerMagic)}
+	err := d.blocks(func() error {
+		k, err := d.text(true)
 		if err != nil {
-			if fault.ClassName(err) == "" {
-				t.Fatalf("an error without class: %v", err)
-			}
-			return
+			return err
 		}
-		if _, err := m.Rows(); err != nil {
-			t.Fatal(err)
+		v, err := d.text(false)
+		if k == "avro.schema" {
+			schema = v
 		}
+		return err
 	})
+	if err != nil || d.left() < 2*syncSize {
+		return "", nil, false
+	}
+	d.off += syncSize
+	d.long() // one record
+	n, err := d.long()
+	if err != nil {
+		return "", nil, false
+	}
+	record, err = d.take(int(n))
+	return schema, record, err == nil
 }
 
 // TestAnotherReaderAgrees reads our container with another library, by the schema that it carries.
