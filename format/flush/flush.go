@@ -50,8 +50,10 @@ type Writer struct {
 	Groups    packed.Policy   // V2 and V3
 	// PlainVectors leaves dense vectors of V2 and V3 uncompressed, as the newest releases do.
 	PlainVectors bool
-	Filter       binlog.FilterKind   // of the statistics
-	NextLogID    func() milvus.LogID // never the same twice, above binlog.CompoundLogID
+	// RowGroupBytes is the size in memory at which row groups of V2 and V3 are cut; 0 is that of Milvus, 1 MiB.
+	RowGroupBytes int64
+	Filter        binlog.FilterKind   // of the statistics
+	NextLogID     func() milvus.LogID // never the same twice, above binlog.CompoundLogID
 
 	manifests map[milvus.SegmentID]*loon.Manifest
 }
@@ -183,13 +185,18 @@ func (w *Writer) header(seg *milvus.Segment, written milvus.Timestamp) binlog.He
 	return binlog.Header{Collection: seg.Collection, Partition: seg.Partition, Segment: seg.ID, Written: written, From: 1, To: 1}
 }
 
+// known returns the fields that have columns, in the schema's order.
+func (w *Writer) known() []milvus.Field {
+	out := append(SystemFields(), w.Schema.UserFields()...)
+	for _, s := range w.Schema.StructArrays {
+		out = append(out, s.Members...)
+	}
+	return out
+}
+
 // fields returns the fields of the chunk, in the schema's order, and its number of rows.
 func (w *Writer) fields(chunk Chunk) ([]milvus.Field, int, error) {
-	known := append(SystemFields(), w.Schema.UserFields()...)
-	for _, s := range w.Schema.StructArrays {
-		known = append(known, s.Members...)
-	}
-	known = slices.DeleteFunc(known, func(f milvus.Field) bool { return chunk[f.ID] == nil })
+	known := slices.DeleteFunc(w.known(), func(f milvus.Field) bool { return chunk[f.ID] == nil })
 	if len(known) != len(chunk) {
 		return nil, 0, fault.Corrupt(op, "%d columns, of which the schema has %d", len(chunk), len(known))
 	}

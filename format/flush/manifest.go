@@ -49,16 +49,17 @@ func (w *Writer) loaded(seg *milvus.Segment) (*loon.Manifest, error) {
 func (w *Writer) listFiles(m *loon.Manifest, seg *milvus.Segment, groups []packed.Group, files []packed.Encoded) {
 	prefix := len(w.base(seg)) + len(loon.SectionData) + 2
 	for i, g := range groups {
-		if i == len(m.Groups) {
+		at := groupOf(seg, g.ID)
+		if at == len(m.Groups) {
 			group := loon.ColumnGroup{Format: loon.FormatParquet}
 			for _, f := range g.Fields {
 				group.Columns = append(group.Columns, strconv.FormatInt(int64(f.ID), 10))
 			}
 			m.Groups = append(m.Groups, group)
 		}
-		logs := seg.Binlogs[i].Binlogs
+		logs := seg.Binlogs[at].Binlogs
 		last := logs[len(logs)-1]
-		m.Groups[i].Files = append(m.Groups[i].Files, loon.File{
+		m.Groups[at].Files = append(m.Groups[at].Files, loon.File{
 			Path: last.File.Key[prefix:], End: last.Entries, Size: last.Size, FooterSize: files[i].FooterSize,
 		})
 	}

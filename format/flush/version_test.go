@@ -64,16 +64,22 @@ func TestVersions(t *testing.T) {
 	}
 }
 
+func packedOpen(t *testing.T, b []byte) *packed.File {
+	t.Helper()
+	file, err := packed.Open(bytes.NewReader(b), int64(len(b)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
 // readGroup checks what is recorded of a group's files and appends the values of its fields.
 func readGroup(t *testing.T, c *fixture.Collection, seg *milvus.Segment, g milvus.FieldBinlog, parts map[milvus.FieldID][]arrow.Array) {
 	t.Helper()
 	rows := int64(0)
 	for _, log := range g.Binlogs {
 		b := testkit.ReadFile(t, c.Dir, log.File.Key)
-		file, err := packed.Open(bytes.NewReader(b), int64(len(b)))
-		if err != nil {
-			t.Fatal(err)
-		}
+		file := packedOpen(t, b)
 		if file.NumRows() != log.Entries || log.Size != int64(len(b)) || log.MemorySize <= 0 || log.From < baseTS || log.To < log.From || len(file.Columns()) != len(g.ChildFields) {
 			t.Errorf("%s: %d rows, recorded %+v", log.File.Key, file.NumRows(), log)
 		}

@@ -37,6 +37,15 @@ type Writer struct {
 	Version int64
 	// PlainVectors leaves dense vectors of fixed width uncompressed, as the newest writers do.
 	PlainVectors bool
+	// RowGroupBytes is the size in memory at which row groups are cut; 0 is that of Milvus, 1 MiB.
+	RowGroupBytes int64
+}
+
+func (w Writer) rowGroupBytes() int64 {
+	if w.RowGroupBytes > 0 {
+		return w.RowGroupBytes
+	}
+	return rowGroupBytes
 }
 
 func (w Writer) manifest() bool { return w.Version == milvus.StorageV3 }
@@ -72,7 +81,7 @@ func (w Writer) Encode(groups []Group, columns map[milvus.FieldID]arrow.Array) (
 			members = append(members, w.column(f, values))
 		}
 		var err error
-		if out[i], err = encode(members, list); err != nil {
+		if out[i], err = encode(members, list, w.rowGroupBytes()); err != nil {
 			return nil, err
 		}
 	}
@@ -85,7 +94,7 @@ func EncodeDeletes(keys arrow.Array, timestamps *array.Int64) (Encoded, error) {
 	if id := keys.DataType().ID(); id != arrow.INT64 && id != arrow.STRING || keys.NullN() > 0 || keys.Len() != timestamps.Len() {
 		return Encoded{}, fault.Corrupt(op, "%d keys of type %v with %d NULLs and %d timestamps", keys.Len(), keys.DataType(), keys.NullN(), timestamps.Len())
 	}
-	return encode([]column{{id: 0, values: keys}, {id: 1, values: timestamps}}, "0,1")
+	return encode([]column{{id: 0, values: keys}, {id: 1, values: timestamps}}, "0,1", rowGroupBytes)
 }
 
 // column is a column of a file.
@@ -117,8 +126,8 @@ func (c column) path() string {
 	return c.name
 }
 
-// encode writes one file. list is left out where it is "".
-func encode(columns []column, list string) (Encoded, error) {
+// encode writes one file with row groups of at most limit bytes. list is left out where it is "".
+func encode(columns []column, list string, limit int64) (Encoded, error) {
 	fields, arrays := make([]arrow.Field, len(columns)), make([]arrow.Array, len(columns))
 	props := []parquet.WriterProperty{
 		parquet.WithMaxRowGroupLength(math.MaxInt64), parquet.WithDataPageVersion(parquet.DataPageV1), parquet.WithDictionaryDefault(true),
@@ -135,7 +144,7 @@ func encode(columns []column, list string) (Encoded, error) {
 			props = append(props, parquet.WithStatsFor(c.path(), false))
 		}
 	}
-	groups := cut(arrays, rowGroupBytes)
+	groups := cut(arrays, limit)
 	footer := metadata.NewKeyValueMetadata()
 	footer.Append(KeyVersion, layoutVersion)
 	footer.Append(KeyRowGroups, spell(groups))
