@@ -23,7 +23,7 @@ TESTPACKAGES ?= 2
 VERSITYGW   := v1.8.0
 STATICCHECK := v0.8.2
 GOVULNCHECK := v1.9.0
-SPARKS      := 4.0
+SPARKS      := 4.0 3.5
 
 export PATH := $(TOOLS)/bin:$(PATH)
 
@@ -39,7 +39,7 @@ tools: tools-go tools-python tools-spark tools-milvus ## install what the other 
 
 tools-go: $(STAMPS)/modules $(STAMPS)/versitygw-$(VERSITYGW) $(STAMPS)/staticcheck-$(STATICCHECK) $(STAMPS)/govulncheck-$(GOVULNCHECK)
 tools-python: $(STAMPS)/venv
-tools-spark: $(SPARKS:%=$(STAMPS)/spark-%)
+tools-spark: $(SPARKS:%=$(STAMPS)/spark-%) $(STAMPS)/pyspark-3.5
 tools-milvus: $(STAMPS)/milvus-venv ## install the genuine Milvus 2.3.5 that tests import into (part of tools)
 
 $(STAMPS)/modules: go.sum
@@ -75,6 +75,13 @@ $(STAMPS)/milvus-venv: internal/testkit/requirements-milvus.txt
 	@rm -rf $(TOOLS)/milvus-venv
 	@$(STEP) "Milvus environment" $(PYTHON) -m venv $(TOOLS)/milvus-venv
 	@$(STEP) "Milvus 2.3.5" $(TOOLS)/milvus-venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --requirement $<
+	@touch $@
+
+# Spark 4.0 is one of the Python packages; 3.5 stands beside them and is run by the same Python.
+$(STAMPS)/pyspark-%: internal/testkit/spark-%/requirements.txt scripts/pyspark | $(STAMPS)/venv
+	@mkdir -p $(@D)
+	@rm -rf $(TOOLS)/spark-$*
+	@$(STEP) "Spark $*" ./scripts/pyspark $(TOOLS)/venv/bin/python $< $(TOOLS)/spark-$*
 	@touch $@
 
 $(STAMPS)/spark-%: internal/testkit/spark-%/pom.xml

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -70,7 +71,8 @@ func (r request) MarshalJSON() ([]byte, error) {
 		Columns []string          `json:"columns,omitempty"`
 		Ignore  []string          `json:"ignore,omitempty"`
 		JSON    []string          `json:"json,omitempty"`
-	}{plain(r), r.Table.URI, r.Table.Ref, r.Table.Data, r.Table.S3, r.Table.Conf, r.Table.Columns, r.Table.Ignore, r.Table.JSON})
+		Bits    bool              `json:"bits,omitempty"`
+	}{plain(r), r.Table.URI, r.Table.Ref, r.Table.Data, r.Table.S3, r.Table.Conf, r.Table.Columns, r.Table.Ignore, r.Table.JSON, r.Table.Bits})
 }
 
 // StopEngines ends the engines that this test binary started. A TestMain may call it; without it they end by themselves when
@@ -91,12 +93,11 @@ func (e *EngineSet) process(engine string) (*process, error) {
 	if p := engines.running[engine]; p != nil && p.broken == nil {
 		return p, nil
 	}
-	if engine == Spark {
-		if jars, _ := filepath.Glob(filepath.Join(e.jars, "iceberg-spark-runtime-*.jar")); len(jars) == 0 {
-			return nil, fmt.Errorf("testkit: no jars for Spark in %s: run 'make tools'", e.jars)
-		}
+	module, settings, env, err := e.starting(engine)
+	if err != nil {
+		return nil, err
 	}
-	p, err := start(e.python, filepath.Join(e.scripts, "driver.py"), engine, map[string]string{"jars": e.jars})
+	p, err := start(e.python, filepath.Join(e.scripts, "driver.py"), module, settings, env)
 	if err != nil {
 		return nil, fmt.Errorf("testkit: start %s: %w", engine, err)
 	}
@@ -104,12 +105,22 @@ func (e *EngineSet) process(engine string) (*process, error) {
 	return p, nil
 }
 
-func start(python, script, engine string, settings map[string]string) (*process, error) {
-	p := &process{cmd: exec.Command(python, "-B", script, engine), lines: make(chan []byte), stderr: &lastBytes{}}
+// starting returns the module of driver.py that is the engine, its settings, and the environment that finds it.
+func (e *EngineSet) starting(engine string) (module string, settings map[string]string, env []string, err error) {
+	if !slices.Contains(Sparks, engine) {
+		return engine, map[string]string{}, nil, nil
+	}
+	env, err = sparkEnv(e.tools, engine)
+	return "spark", map[string]string{"jars": sparkJars(e.tools, engine)}, env, err
+}
+
+func start(python, script, module string, settings map[string]string, env []string) (*process, error) {
+	p := &process{cmd: exec.Command(python, "-B", script, module), lines: make(chan []byte), stderr: &lastBytes{}}
 	p.cmd.Stderr = p.stderr
 	// A group of its own, so that a JVM goes with its Python.
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	p.cmd.Env = append(os.Environ(), "PYTHONHASHSEED=0", "TZ=UTC", "SPARK_LOCAL_IP=127.0.0.1", "PYSPARK_PYTHON="+python, "AWS_EC2_METADATA_DISABLED=true")
+	p.cmd.Env = append(p.cmd.Env, env...)
 	p.cmd.WaitDelay = engineStop
 	stdin, err := p.cmd.StdinPipe()
 	if err != nil {

@@ -53,6 +53,26 @@ def storage(t):
     return t
 
 
+BITS = {pa.float16(): pa.uint16(), pa.float32(): pa.uint32(), pa.float64(): pa.uint64()}
+
+
+def bits(t):
+    """The type with every floating-point number as the integer of the same bits."""
+    if is_list(t):
+        return pa.list_(t.value_field.with_type(bits(t.value_type))) if pa.types.is_list(t) else pa.large_list(t.value_field.with_type(bits(t.value_type)))
+    if pa.types.is_map(t):
+        return pa.map_(t.key_field, t.item_field.with_type(bits(t.item_type)))
+    if pa.types.is_struct(t):
+        return pa.struct([t.field(i).with_type(bits(t.field(i).type)) for i in range(t.num_fields)])
+    return BITS.get(t, t)
+
+
+def as_bits(table):
+    """The table with the same bytes read as integers, so that NaN differs from NaN."""
+    types = [bits(c.type) for c in table.columns]
+    return pa.table([pa.chunked_array([a.view(t) for a in c.chunks], t) for c, t in zip(table.columns, types)], names=table.column_names)
+
+
 def micros(t):
     """The type with every instant in microseconds; casting to it fails where something would be lost."""
     if pa.types.is_timestamp(t):

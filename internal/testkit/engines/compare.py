@@ -104,9 +104,11 @@ class Columns:
         self.values[name] = out
 
 
-def compare(table, truth, ignore=(), json_by_value=(), show=5):
+def compare(table, truth, ignore=(), json_by_value=(), show=5, bits=False):
     """Compares an Arrow table with the rows of read_truth. The answer: truth, rows and equal (numbers of rows), problems
     (text; empty iff they are the same)."""
+    if bits:
+        table = canon.as_bits(table)
     cols = Columns(table, truth, set(ignore))
     for n in json_by_value:
         if n in cols.values:

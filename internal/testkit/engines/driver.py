@@ -3,7 +3,7 @@
 Reads tables with one engine (spark, duckdb, pyiceberg, pyarrow) for as long as standard input is open: a request is one line
 of JSON, its answer another. The first line of input is the engine's settings, the first answer says that it is ready.
 Requests name a table (URI of an Iceberg table's root, or a name in a catalog) and an op:
-  compare  {"truth": FILE, "ignore": [...], "json": [...]}  -> {"truth", "rows", "equal", "problems"}
+  compare  {"truth": FILE, "ignore": [...], "json": [...], "bits": true}  -> {"truth", "rows", "equal", "problems"}
   rows     {"out": FILE}       canonical JSON lines         -> {"rows"}
   query    {"sql": "... t"}    the table is `t`             -> {"columns", "rows"}
   schema   {}                                               -> {"columns": [[name, type], ...]}
@@ -29,7 +29,8 @@ def serve(engine, request):
         return {"columns": table.column_names, "rows": [list(r.values()) for r in canon.rows(table)]}
     table = engine.read(*where, request.get("columns"))
     if op == "compare":
-        return compare.compare(table, compare.read_truth(request["truth"]), request.get("ignore") or (), request.get("json") or ())
+        return compare.compare(table, compare.read_truth(request["truth"]),
+                               request.get("ignore") or (), request.get("json") or (), bits=bool(request.get("bits")))
     if op == "rows":
         with open(request["out"], "w", encoding="utf-8") as f:
             for row in canon.rows(table):

@@ -2,8 +2,18 @@
 import shutil
 import tempfile
 
+import pyarrow as pa
 import pyspark
 from pyspark.sql import SparkSession
+
+
+def arrow(frame):
+    """The frame as an Arrow table."""
+    if hasattr(frame, "toArrow"):
+        return frame.toArrow()
+    # Spark 3.5 hands over batches; a frame without rows has none, and so its columns come without types
+    batches = frame._collect_as_arrow()
+    return pa.Table.from_batches(batches, batches[0].schema if batches else pa.schema([(name, pa.null()) for name in frame.columns]))
 
 
 class Engine:
@@ -32,10 +42,18 @@ class Engine:
         self.session.sparkContext.setLogLevel("ERROR")
         self.version = "spark " + pyspark.__version__
         self.s3 = None
+        self.before = {}
 
     def configure(self, s3, conf):
+        """Settings hold for one request: what the last one set is put back."""
+        for key, value in self.before.items():
+            if value is None:
+                self.session.conf.unset(key)
+            else:
+                self.session.conf.set(key, value)
         if s3 and s3 != self.s3:
             self.use(s3)
+        self.before = {key: self.session.conf.get(key, None) for key in conf}
         for key, value in conf.items():
             self.session.conf.set(key, value)
 
@@ -62,12 +80,12 @@ class Engine:
 
     def read(self, uri, ref, data, columns):
         frame = self.frame(uri, ref, data)
-        return (frame.select(["`%s`" % c for c in columns]) if columns else frame).toArrow()
+        return arrow(frame.select(["`%s`" % c for c in columns]) if columns else frame)
 
     def query(self, uri, ref, data, sql):
         if uri:
             self.frame(uri, ref, data).createOrReplaceTempView("t")
-        return self.session.sql(sql).toArrow()
+        return arrow(self.session.sql(sql))
 
     def close(self):
         self.session.stop()
