@@ -22,6 +22,8 @@ type Options struct {
 	OnBad func(row int, err error) error
 	// CheckJSON also checks that JSON values are JSON (RFC 8259), not only UTF-8. Milvus checks at ingest.
 	CheckJSON bool
+	// CheckVariant also checks that JSON values can be Parquet variants, which is more than that they are JSON.
+	CheckVariant bool
 }
 
 // maxDecoded bounds the bytes of one decoded array of NULL and dense vectors.

@@ -55,6 +55,33 @@ func Encode(f milvus.Field, canonical arrow.Array) (arrow.Array, error) {
 	return canonical, nil
 }
 
+// Stored returns dense vectors, in the canonical form, as the bytes that Milvus stores of them: fixed_size_binary of the width of
+// a vector, little-endian elements, NULL where they were. It may share memory with the argument. Errors as [Encode].
+func Stored(f milvus.Field, canonical arrow.Array) (arrow.Array, error) {
+	t, err := denseType(f)
+	if err != nil {
+		return nil, err
+	}
+	if !f.Type.IsDenseVector() || !arrow.TypeEqual(t, canonical.DataType()) {
+		return nil, fault.Corrupt(opEncode, "field %q (%v) has no vectors as %v", f.Name, f.Type, canonical.DataType())
+	}
+	f.Nullable = true // whether there may be NULLs was decided when they were read
+	values, err := encoder{field: f, in: canonical}.narrow()
+	if err != nil {
+		return nil, err
+	}
+	d := decoder{field: f, raw: canonical, n: canonical.Len()}
+	if err := d.validity(); err != nil {
+		return nil, err
+	}
+	return build(StoredType(f), d.n, d.valid, nil, memory.NewBufferBytes(values)), nil
+}
+
+// StoredType is the type of what [Stored] returns.
+func StoredType(f milvus.Field) arrow.DataType {
+	return &arrow.FixedSizeBinaryType{ByteWidth: f.Type.DenseVectorWidth(f.Dim)}
+}
+
 type encoder struct {
 	field milvus.Field
 	in    arrow.Array

@@ -7,6 +7,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
 
+	"github.com/snapexport/snapexport/format/variant"
 	"github.com/snapexport/snapexport/milvus"
 )
 
@@ -56,16 +57,42 @@ func (d *decoder) text() (arrow.Array, error) {
 			}
 		}
 	}
-	if d.field.Type == milvus.TypeJSON && d.opts.CheckJSON {
-		for i := range d.n {
-			if !d.isNull(i) && !json.Valid(cells.value(i)) {
-				if err := d.bad(i, "the text is not JSON"); err != nil {
-					return nil, err
-				}
-			}
+	if d.field.Type == milvus.TypeJSON {
+		if err := d.checkJSON(cells); err != nil {
+			return nil, err
 		}
 	}
 	return d.retyped(), nil
+}
+
+// checkJSON makes the checks that the options ask for.
+func (d *decoder) checkJSON(cells byteCells) error {
+	check := variant.Check
+	switch {
+	case d.opts.CheckVariant:
+	case d.opts.CheckJSON:
+		check = validJSON
+	default:
+		return nil
+	}
+	for i := range d.n {
+		if d.isNull(i) {
+			continue
+		}
+		if err := check(cells.value(i)); err != nil {
+			if err := d.bad(i, "%v", err); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func validJSON(text []byte) error {
+	if !json.Valid(text) {
+		return variant.ErrNotJSON
+	}
+	return nil
 }
 
 // allUTF8 checks all values at once: the whole is UTF-8 and no value starts inside of a character.

@@ -9,7 +9,7 @@ var base = []string{"fault", "milvus"}
 // exporter is what the packages of the export side have in common below them.
 var exporter = append([]string{
 	"format/backupmeta", "format/binlog", "format/cell", "format/deltalog", "format/etcdmeta", "format/flush", "format/loon", "format/packed",
-	"format/pages", "format/pb", "format/snapfile", "objstore", "filter",
+	"format/pages", "format/pb", "format/snapfile", "format/variant", "objstore", "filter",
 }, base...)
 
 // arrows is the one table of allowed imports: a package of ours may import the packages of ours that stand beside it, and
@@ -22,7 +22,8 @@ var arrows = []arrow{
 	// Codecs: bytes in and values out, no I/O.
 	{"format/pb", base},
 	{"format/pages", base},
-	{"format/cell", allow(base, "format/pb")},
+	{"format/variant", nil},
+	{"format/cell", allow(base, "format/pb", "format/variant")},
 	{"format/binlog", allow(base, "format/pages")},
 	{"format/deltalog", allow(base, "format/binlog", "format/pages")},
 	{"format/flush", allow(base, "format/binlog", "format/cell", "format/deltalog", "format/loon", "format/packed")},
@@ -45,10 +46,11 @@ var arrows = []arrow{
 	{"reader", allow(exporter, "describe", "deltamerge")},
 
 	// From rows to tables.
+	{"form", exporter},
 	{"catalog", allow(exporter, "datafile", "describe")},
 	{"catalog/*", allow(exporter, "catalog", "datafile")},
-	{"verify", allow(exporter, "catalog", "datafile", "deltamerge", "describe", "reader")},
-	{"export", allow(exporter, "catalog", "datafile", "deltamerge", "describe", "reader", "verify")},
+	{"verify", allow(exporter, "catalog", "datafile", "deltamerge", "describe", "form", "reader")},
+	{"export", allow(exporter, "catalog", "datafile", "deltamerge", "describe", "form", "reader", "verify")},
 
 	// The core makes snapshots; the exporter never imports it.
 	{"core/status", base},
