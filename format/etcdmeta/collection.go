@@ -5,8 +5,6 @@ import (
 	"slices"
 	"strings"
 
-	"google.golang.org/protobuf/proto"
-
 	"github.com/snapexport/snapexport/fault"
 	"github.com/snapexport/snapexport/format/pb"
 	"github.com/snapexport/snapexport/milvus"
@@ -71,33 +69,21 @@ func (c *Catalog) Collection(id milvus.CollectionID) (*Collection, error) {
 
 // describe decodes everything but segments.
 func (s *shelf) describe(sum Summary) (*Collection, error) {
-	info := proto.CloneOf(s.info)
-	if info.Schema == nil {
-		info.Schema = &pb.CollectionSchema{}
-	}
-	if err := s.completeSchema(info); err != nil {
-		return nil, err
-	}
-	schema, err := pb.ToSchema(info.Schema)
+	info, err := s.completeInfo()
 	if err != nil {
 		return nil, err
 	}
-	schema.Database = sum.Database // the schema's own may be stale
 	partitions, err := s.partitions(info)
 	if err != nil {
 		return nil, err
 	}
-	out := &Collection{
-		Collection: milvus.Collection{
-			ID: sum.ID, Database: sum.Database, Schema: schema, Partitions: partitions,
-			Channels: slices.Clone(info.VirtualChannelNames), Shards: int(info.ShardsNum),
-			ConsistencyLevel: int32(info.ConsistencyLevel), Properties: pb.ToKeyValues(info.Properties),
-		},
-		DatabaseID: sum.DatabaseID, Aliases: sum.Aliases, Created: sum.Created, Info: info,
-		Replaced: map[milvus.SegmentID]milvus.SegmentID{},
+	collection, err := ToCollection(info, sum.Database, partitions)
+	if err != nil {
+		return nil, err
 	}
-	if out.Shards == 0 {
-		out.Shards = len(out.Channels)
+	out := &Collection{
+		Collection: collection, DatabaseID: sum.DatabaseID, Aliases: sum.Aliases, Created: sum.Created, Info: info,
+		Replaced: map[milvus.SegmentID]milvus.SegmentID{},
 	}
 	indexes, err := s.indexes()
 	for _, x := range indexes {

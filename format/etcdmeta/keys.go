@@ -1,6 +1,7 @@
 package etcdmeta
 
 import (
+	"path"
 	"strconv"
 	"strings"
 
@@ -181,6 +182,21 @@ func (k Keys) CopyTasks() string { return k.build(kindCopyTask) + "/" }
 
 // Sessions is the prefix of keys that exist only while a server runs; who writes must refuse where there are any.
 func (k Keys) Sessions() string { return k.Root + "/session/" }
+
+// cluster is what the keys of one cluster begin with, of which the root is a part.
+func (k Keys) cluster() string {
+	if dir := path.Dir(k.Root); dir != "." {
+		return dir + "/"
+	}
+	return ""
+}
+
+// TimestampMark and IDMark are the keys of the allocators' marks, which lie beside the root (docs/format/etcd.md 9).
+func (k Keys) TimestampMark() string { return k.cluster() + "kv/gid/timestamp" }
+func (k Keys) IDMark() string        { return k.cluster() + "kv/gid/idTimestamp" }
+
+// Own is the prefix of keys that Milvus does not know, beside the root as well.
+func (k Keys) Own() string { return k.cluster() + "snapexport/" }
 
 // SegmentLogs are the prefixes of the rows of one segment's logs, of every kind. Its own row and index rows are not
 // among them.

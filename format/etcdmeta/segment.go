@@ -170,27 +170,9 @@ func counts(info *pb.SegmentInfo, c *Collection) (keep, hidden bool, err error) 
 
 // toLive converts a segment and completes its paths.
 func (c *Catalog) toLive(info *pb.SegmentInfo) (*liveSegment, error) {
-	seg, err := pb.ToSegment(info)
+	seg, err := ToSegment(c.opts.Storage, info)
 	if err != nil {
 		return nil, err
-	}
-	id := segmentID{info.CollectionID, info.PartitionID, info.ID}
-	for _, k := range logKinds {
-		if k.kind == kindDeltalog && seg.ManifestPath != "" {
-			continue // placeholders: the deletes are in the manifest
-		}
-		if k.kind != kindDeltalog && seg.StorageVersion == milvus.StorageV3 && seg.ManifestPath != "" {
-			continue // the same for everything
-		}
-		if err := id.fillPaths(c.opts.Storage, k.kind, *k.dest(seg)); err != nil {
-			return nil, err
-		}
-	}
-	for i := range seg.TextIndexes {
-		under(id.statsDir(c.opts.Storage, &seg.TextIndexes[i], false), seg.TextIndexes[i].Files)
-	}
-	for i := range seg.JSONStats {
-		under(id.statsDir(c.opts.Storage, &seg.JSONStats[i], true), seg.JSONStats[i].Files)
 	}
 	return &liveSegment{*seg, info}, nil
 }
@@ -336,9 +318,7 @@ func (c *Catalog) addIndexes(out *Collection, s *shelf) error {
 		if info == nil || x.Deleted || x.State != pb.IndexState_Finished || len(x.IndexFileKeys) == 0 {
 			continue
 		}
-		files := pb.ToIndexFiles(x, info)
-		under(segmentID{r.ids[0], r.ids[1], r.ids[2]}.indexDir(c.opts.Storage, &files), files.Files)
-		seg.Indexes = append(seg.Indexes, files)
+		seg.Indexes = append(seg.Indexes, ToIndexFiles(c.opts.Storage, x, info))
 	}
 	return nil
 }

@@ -1,6 +1,10 @@
 package etcdmeta
 
 import (
+	"encoding/binary"
+	"math"
+	"time"
+
 	"google.golang.org/protobuf/proto"
 
 	"github.com/snapexport/snapexport/fault"
@@ -62,22 +66,20 @@ func CollectionRows(k Keys, info *pb.CollectionInfo, partitions []*pb.PartitionI
 	return l.rows, l.err
 }
 
-// SegmentRows returns the rows of a segment whose message has its logs: the logs' rows, then the segment's own without
-// them, in the order in which they must be put. Paths become log ids; one that is not where its template below storage
-// puts it is fault.ErrCorrupt, since etcd could not hold it. info is not changed, its unknown fields stay.
-func SegmentRows(k Keys, storage string, info *pb.SegmentInfo) ([]KV, error) {
+// NormalSegment returns the segment's message as its rows hold it, logs included: paths become log ids, and deltalogs one
+// list. A path that is not where its template below storage puts it is fault.ErrCorrupt, since etcd could not hold it; of logs
+// that a manifest lists, it is left out. [ToSegment] completes the paths again. info is not changed, its unknown fields stay.
+func NormalSegment(storage string, info *pb.SegmentInfo) (*pb.SegmentInfo, error) {
 	own := proto.CloneOf(info)
 	id := segmentID{own.CollectionID, own.PartitionID, own.ID}
-	var l rowList
 	for _, kd := range logKinds {
 		list := kd.list(own)
-		if err := id.shorten(storage, kd.kind, *list); err != nil {
+		if inManifest(kd.kind, own.StorageVersion, own.ManifestPath) {
+			forgetPaths(*list)
+		} else if err := id.shorten(storage, kd.kind, *list); err != nil {
 			return nil, err
 		}
-		for _, f := range mergeDeltas(kd.kind, *list) {
-			l.add(k.log(kd.kind, &id, f.FieldID), f)
-		}
-		*list = nil
+		*list = mergeDeltas(kd.kind, *list)
 	}
 	for field, t := range own.TextStatsLogs {
 		stats := milvus.FieldStats{Field: milvus.FieldID(field), Build: milvus.BuildID(t.BuildID), Version: t.Version}
@@ -87,8 +89,35 @@ func SegmentRows(k Keys, storage string, info *pb.SegmentInfo) ([]KV, error) {
 		stats := milvus.FieldStats{Field: milvus.FieldID(field), Build: milvus.BuildID(j.BuildID), Version: j.Version, JSONFormat: j.JsonKeyStatsDataFormat}
 		j.Files = shortenFiles(id.statsDir(storage, &stats, true), j.Files)
 	}
+	return own, nil
+}
+
+// SegmentRows returns the rows of a segment whose message has its logs: the logs' rows, then the segment's own without
+// them, in the order in which they must be put. They hold what [NormalSegment] returns.
+func SegmentRows(k Keys, storage string, info *pb.SegmentInfo) ([]KV, error) {
+	own, err := NormalSegment(storage, info)
+	if err != nil {
+		return nil, err
+	}
+	id := segmentID{own.CollectionID, own.PartitionID, own.ID}
+	var l rowList
+	for _, kd := range logKinds {
+		list := kd.list(own)
+		for _, f := range *list {
+			l.add(k.log(kd.kind, &id, f.FieldID), f)
+		}
+		*list = nil
+	}
 	l.add(k.Segment(milvus.CollectionID(id.collection), milvus.PartitionID(id.partition), milvus.SegmentID(id.segment)), own)
 	return l.rows, l.err
+}
+
+func forgetPaths(lists []*pb.FieldBinlog) {
+	for _, f := range lists {
+		for _, b := range f.Binlogs {
+			b.LogPath = ""
+		}
+	}
 }
 
 // mergeDeltas puts all deltalogs into one list with field 0, the key that Milvus uses: the field of a deltalog means
@@ -124,3 +153,37 @@ func SnapshotRow(k Keys, s *pb.SnapshotInfo) (KV, error) {
 }
 func CopyJobRow(k Keys, j *pb.CopySegmentJob) (KV, error)   { return Row(k.CopyJob(j.GetJobId()), j) }
 func CopyTaskRow(k Keys, t *pb.CopySegmentTask) (KV, error) { return Row(k.CopyTask(t.GetTaskId()), t) }
+
+// DatabaseRow, PartitionRow and AliasRow return the rows of those messages.
+func DatabaseRow(k Keys, d *pb.DatabaseInfo) (KV, error) {
+	return Row(k.Database(milvus.DatabaseID(d.GetId())), d)
+}
+func PartitionRow(k Keys, p *pb.PartitionInfo) (KV, error) {
+	return Row(k.Partition(milvus.CollectionID(p.GetCollectionId()), milvus.PartitionID(p.GetPartitionID())), p)
+}
+func AliasRow(k Keys, a *pb.AliasInfo) (KV, error) {
+	return Row(k.Alias(milvus.DatabaseID(a.GetDbId()), a.GetAliasName()), a)
+}
+
+// CheckpointRow returns the row of a channel's checkpoint.
+func CheckpointRow(k Keys, p milvus.Position) (KV, error) {
+	return Row(k.Checkpoint(p.Channel), pb.FromPosition(p))
+}
+
+// MarkRow returns the row of an allocator's mark: everything that was issued has a physical part before it
+// (docs/format/etcd.md 9).
+func MarkRow(key string, mark time.Time) KV {
+	return KV{Key: key, Value: binary.BigEndian.AppendUint64(nil, uint64(mark.UnixNano()))}
+}
+
+// ReadMark decodes an allocator's mark.
+func ReadMark(kv KV) (time.Time, error) {
+	if len(kv.Value) != 8 {
+		return time.Time{}, fault.Corrupt(opRead, "an allocator's mark has %d bytes, not 8", len(kv.Value)).On(kv.Key)
+	}
+	ns := binary.BigEndian.Uint64(kv.Value)
+	if ns > math.MaxInt64 {
+		return time.Time{}, fault.Corrupt(opRead, "an allocator's mark is %d", ns).On(kv.Key)
+	}
+	return time.Unix(0, int64(ns)).UTC(), nil
+}
