@@ -11,10 +11,12 @@
 //	fixed_size_binary               BYTE_ARRAY
 //	map<K,V>                        MAP, the value required unless its field is nullable
 //	struct                          group
+//	extension variant               group annotated VARIANT
 //
 // A NULL vector is a NULL list, and an empty array is an empty list: they stay apart. Vectors are PLAIN, uncompressed, without
 // dictionary and statistics; everything else is zstd. Row groups and pages are cut by bytes. No file carries ARROW:schema
-// unless asked to, so a reader sees the Iceberg types and nothing else.
+// unless asked to, so a reader sees the Iceberg types and nothing else; with it, readers that know Arrow see vectors as
+// fixed_size_list, though they are stored as above.
 //
 // Every field, nested ones included, carries the Iceberg field id in its metadata under [FieldIDKey]: readers resolve columns
 // by it, and a column without id reads as NULL in some of them.

@@ -4,6 +4,7 @@ import (
 	"strconv"
 
 	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/extensions"
 
 	"github.com/snapexport/snapexport/fault"
 )
@@ -14,7 +15,8 @@ type leaf struct {
 	id     int
 	typ    arrow.DataType // as written
 	vector bool           // an element of a vector, or a vector's bytes
-	nested bool           // below a list, map or struct
+	nested bool           // below a list, map or struct, or part of a variant
+	names  bool           // a variant's metadata: names of members, much the same in every row
 }
 
 // leaves lists the Parquet columns of the schema in their order, and checks that each field has an id of its own.
@@ -59,6 +61,11 @@ func (w *leafWalk) field(f arrow.Field, path string, l leaf) error {
 			if err := w.field(m, path+"."+m.Name, inner); err != nil {
 				return err
 			}
+		}
+		return nil
+	case *extensions.VariantType: // its parts have no ids of their own
+		for _, part := range []string{"metadata", "value"} {
+			w.out = append(w.out, leaf{path: path + "." + part, id: id, typ: arrow.BinaryTypes.Binary, nested: true, names: part == "metadata"})
 		}
 		return nil
 	case *arrow.FixedSizeBinaryType:

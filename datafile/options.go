@@ -17,7 +17,7 @@ type Options struct {
 	CompressionLevel int               // of zstd; 0 = DefaultCompressionLevel
 	Keys             []string          // columns of distinct values (the primary key): no dictionary
 	KeyValues        []milvus.KeyValue // footer key-values, in this order
-	ArrowSchema      bool              // add ARROW:schema with the types as written, for readers of plain Parquet
+	ArrowSchema      bool              // add ARROW:schema, in which vectors are fixed_size_list: for readers of plain Parquet
 	CreatedBy        string            // "NAME version X.Y.Z (build B)", the form that other readers parse
 }
 

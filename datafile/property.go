@@ -8,7 +8,6 @@ import (
 	"github.com/apache/arrow-go/v18/parquet"
 	"github.com/apache/arrow-go/v18/parquet/compress"
 	"github.com/apache/arrow-go/v18/parquet/metadata"
-	"github.com/apache/arrow-go/v18/parquet/pqarrow"
 )
 
 // batchValues is how many values the encoder takes between two looks at the page size. With vectors it is as many as fill a
@@ -39,7 +38,7 @@ func writerProperties(ls []leaf, o Options) *parquet.WriterProperties {
 		switch {
 		case l.vector:
 			props = append(props, parquet.WithCompressionFor(l.path, compress.Codecs.Uncompressed), parquet.WithStatsFor(l.path, false))
-		case l.typ.ID() == arrow.STRING && !slices.Contains(o.Keys, l.path):
+		case l.typ.ID() == arrow.STRING && !slices.Contains(o.Keys, l.path), l.names:
 			props = append(props, parquet.WithDictionaryFor(l.path, true), parquet.WithDictionaryCostFallbackFor(l.path, true))
 		}
 		if l.nested {
@@ -47,13 +46,6 @@ func writerProperties(ls []leaf, o Options) *parquet.WriterProperties {
 		}
 	}
 	return parquet.NewWriterProperties(props...)
-}
-
-func arrowProperties(o Options) pqarrow.ArrowWriterProperties {
-	if o.ArrowSchema {
-		return pqarrow.NewArrowWriterProperties(pqarrow.WithStoreSchema())
-	}
-	return pqarrow.DefaultWriterProps()
 }
 
 // chunkStart is where a column chunk's first page begins.
@@ -96,6 +88,9 @@ func arrayBytes(a arrow.Array) int64 {
 			total += arrayBytes(v.Field(i))
 		}
 		return total
+	}
+	if v, ok := a.(array.ExtensionArray); ok {
+		return arrayBytes(v.Storage())
 	}
 	if f, ok := a.DataType().(arrow.FixedWidthDataType); ok {
 		return n * int64(f.BitWidth()) / 8

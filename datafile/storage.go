@@ -6,6 +6,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/apache/arrow-go/v18/arrow/bitutil"
+	"github.com/apache/arrow-go/v18/arrow/extensions"
 	"github.com/apache/arrow-go/v18/arrow/memory"
 
 	"github.com/snapexport/snapexport/fault"
@@ -39,6 +40,10 @@ func storageField(f arrow.Field) (arrow.Field, error) {
 		f.Type, err = storageMap(t)
 	case *arrow.StructType:
 		f.Type, err = storageStruct(t)
+	case *extensions.VariantType:
+		if t.TypedValue().Type != nil {
+			err = fault.Unsupported(opWrite, "field %q is a shredded variant", f.Name)
+		}
 	default:
 		if !scalar(f.Type) {
 			err = fault.Unsupported(opWrite, "type %s of field %q", f.Type, f.Name)
@@ -103,6 +108,8 @@ func toStorage(f arrow.Field, a arrow.Array) (arrow.ArrayData, error) {
 		return listToStorage(f, a, v.ListValues(), offsetRanges(v.Offsets()[v.Data().Offset():]))
 	case *array.Struct:
 		return structToStorage(f, v)
+	case *extensions.VariantArray:
+		return variantToStorage(f, v)
 	case *array.FixedSizeBinary:
 		return fixedBinaryToStorage(v)
 	}
@@ -197,6 +204,17 @@ func structToStorage(f arrow.Field, a *array.Struct) (arrow.ArrayData, error) {
 		}
 	}
 	return array.NewData(f.Type, a.Len(), []*memory.Buffer{validity(a)}, children, a.NullN(), 0), nil
+}
+
+func variantToStorage(f arrow.Field, a *extensions.VariantArray) (arrow.ArrayData, error) {
+	parts := f
+	parts.Type = f.Type.(*extensions.VariantType).StorageType()
+	d, err := structToStorage(parts, a.Storage().(*array.Struct))
+	if err != nil {
+		return nil, err
+	}
+	defer d.Release()
+	return array.NewData(f.Type, d.Len(), d.Buffers(), d.Children(), d.NullN(), 0), nil
 }
 
 func fixedBinaryToStorage(a *array.FixedSizeBinary) (arrow.ArrayData, error) {

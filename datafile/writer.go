@@ -2,6 +2,7 @@ package datafile
 
 import (
 	"io"
+	"slices"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
@@ -39,9 +40,12 @@ func Create(w io.Writer, schema *arrow.Schema, opts Options) (*Writer, error) {
 		return nil, err
 	}
 	out := &counter{w: w}
-	file, err := pqarrow.NewFileWriter(storage, out, writerProperties(ls, opts), arrowProperties(opts))
+	file, err := pqarrow.NewFileWriter(storage, out, writerProperties(ls, opts), pqarrow.DefaultWriterProps())
 	if err != nil {
 		return nil, place(out, err)
+	}
+	if opts.ArrowSchema {
+		opts.KeyValues = append(slices.Clone(opts.KeyValues), arrowSchema(schema, storage))
 	}
 	for _, kv := range opts.KeyValues {
 		if err := file.AppendKeyValueMetadata(kv.Key, kv.Value); err != nil {
