@@ -131,7 +131,11 @@ func CheckSegment(seg *milvus.Segment) error {
 	}
 	for i := range seg.Binlogs {
 		if f := seg.Binlogs[i].Format; f != "" && !strings.EqualFold(f, "parquet") {
-			return fault.Unsupported(opSegment, "segment %d has a column group of format %q", seg.ID, f)
+			err := fault.Unsupported(opSegment, "segment %d has a column group of format %q", seg.ID, f).WithHint("Parquet is read")
+			if files := seg.Binlogs[i].Binlogs; len(files) > 0 {
+				err = err.On(files[0].File.String())
+			}
+			return err
 		}
 	}
 	return nil

@@ -39,6 +39,9 @@ func (r *runner) parquet(ctx context.Context) (*Result, error) {
 	case !r.opts.Replace:
 		return nil, fault.Conflict("export", "the directory holds export %s", before.Result.ExportID).On(r.plan.Target).WithHint("--replace removes it")
 	}
+	if _, err := Preflight(ctx, r.scan, r.progress); err != nil {
+		return nil, err
+	}
 	schema, err := catalog.FromArrow(r.scan.Schema(), catalog.SchemaOptions{})
 	if err != nil {
 		return nil, err

@@ -61,17 +61,18 @@ func (o Options) withDefaults() Options {
 
 // Plan is an export that has been decided on.
 type Plan struct {
-	ExportID   string   `json:"export_id"`
-	RunID      string   `json:"run_id"`
-	Source     string   `json:"source"`
-	Target     string   `json:"target"`
-	Format     Format   `json:"format"`
-	Snapshot   Snapshot `json:"snapshot"`
-	Collection string   `json:"collection"`
-	Columns    []Column `json:"columns"`
-	Rule       Rule     `json:"rule"`
-	Tasks      []Task   `json:"tasks"`
-	Totals     Totals   `json:"totals"`
+	ExportID   string          `json:"export_id"`
+	RunID      string          `json:"run_id"`
+	Source     string          `json:"source"`
+	Target     string          `json:"target"`
+	Format     Format          `json:"format"`
+	Snapshot   Snapshot        `json:"snapshot"`
+	Collection string          `json:"collection"`
+	Columns    []Column        `json:"columns"`
+	Rule       Rule            `json:"rule"`
+	Tasks      []Task          `json:"tasks"`
+	Totals     Totals          `json:"totals"`
+	Checked    *reader.Checked `json:"checked,omitempty"` // by a dry run
 }
 
 // Snapshot identifies what is exported.
@@ -92,14 +93,15 @@ type Column struct {
 
 // Rule is the visibility rule in force; see reader.Options.
 type Rule struct {
-	AsOf         milvus.Timestamp `json:"as_of,string"`
-	TTLNowMilli  int64            `json:"ttl_now_ms,omitempty"`
-	TTLAgeMilli  int64            `json:"ttl_age_ms,omitempty"`
-	TTLField     milvus.FieldID   `json:"ttl_field,omitempty"`
-	Where        string           `json:"where,omitempty"`
-	BadRows      reader.BadRows   `json:"on_bad_row"`
-	CheckJSON    bool             `json:"check_json,omitempty"` // only where it can change rows
-	PartitionSet []string         `json:"partitions,omitempty"`
+	AsOf         milvus.Timestamp      `json:"as_of,string"`
+	TTLNowMilli  int64                 `json:"ttl_now_ms,omitempty"`
+	TTLAgeMilli  int64                 `json:"ttl_age_ms,omitempty"`
+	TTLField     milvus.FieldID        `json:"ttl_field,omitempty"`
+	Where        string                `json:"where,omitempty"`
+	BadRows      reader.BadRows        `json:"on_bad_row"`
+	CheckJSON    bool                  `json:"check_json,omitempty"`      // only where it can change rows
+	Text         reader.UnreadableText `json:"unreadable_text,omitempty"` // only where not "fail"
+	PartitionSet []string              `json:"partitions,omitempty"`
 }
 
 // Task is a unit of work.
@@ -138,6 +140,9 @@ func NewPlan(scan *reader.Scan, ropts reader.Options, opts Options) (*Plan, erro
 		Collection: snap.Collection.Database + "." + snap.Collection.Schema.Name,
 		Rule: Rule{AsOf: rule.AsOf, TTLNowMilli: rule.TTL.NowMilli, TTLAgeMilli: rule.TTL.MaxAgeMilli, TTLField: rule.TTL.Field,
 			BadRows: cmp.Or(ropts.OnBad, reader.BadFail), CheckJSON: ropts.CheckJSON && ropts.OnBad != reader.BadFail && ropts.OnBad != "", PartitionSet: slices.Compact(slices.Sorted(slices.Values(ropts.Partitions)))},
+	}
+	if ropts.UnreadableText == reader.TextNull {
+		p.Rule.Text = reader.TextNull
 	}
 	if ropts.Where != nil {
 		p.Rule.Where = ropts.Where.String()

@@ -31,6 +31,7 @@ const (
 	summaryRowsAfterCut  = "snapexport.rows-after-cut"
 	summaryRowsExpired   = "snapexport.rows-expired"
 	summaryRowsWritten   = "snapexport.rows-written"
+	summaryUnreadable    = "snapexport.unreadable-text" // JSON of Result.UnreadableText
 	summaryPlan          = "snapexport.rule"
 )
 
@@ -54,6 +55,7 @@ type Result struct {
 	BytesWritten      int64              `json:"bytes_written"`
 	Seconds           float64            `json:"seconds"`
 	ContentHash       string             `json:"content_hash"`
+	UnreadableText    map[string]int64   `json:"unreadable_text,omitempty"` // texts made NULL, by field
 	Warnings          []describe.Warning `json:"warnings"`
 }
 
@@ -166,6 +168,9 @@ func (r *runner) iceberg(ctx context.Context) (*Result, error) {
 			return r.found(have, done), nil
 		}
 	}
+	if _, err := Preflight(ctx, r.scan, r.progress); err != nil {
+		return nil, err
+	}
 	if err := r.checkCommits(ctx); err != nil {
 		return nil, err
 	}
@@ -213,11 +218,13 @@ func (r *runner) found(have *catalog.Table, done *catalog.Snapshot) *Result {
 		n, _ := strconv.ParseInt(done.Summary[key], 10, 64) // absent or odd: 0, it is only shown
 		return n
 	}
+	var unreadable map[string]int64
+	_ = json.Unmarshal([]byte(done.Summary[summaryUnreadable]), &unreadable) // as the numbers
 	return &Result{
 		Table: r.plan.Target, MetadataLocation: have.MetadataLocation, IcebergSnapshotID: done.ID, Tag: catalog.Tag(r.plan.Snapshot.Name),
 		ExportID: r.plan.ExportID, AlreadyExported: true, ContentHash: done.Summary[verify.SummaryHash],
 		RowsRead: number(summaryRowsRead), RowsDeleted: number(summaryRowsDeleted), RowsAfterCut: number(summaryRowsAfterCut),
-		RowsExpired: number(summaryRowsExpired), RowsWritten: number(summaryRowsWritten), Warnings: r.scan.Snapshot().Warnings,
+		RowsExpired: number(summaryRowsExpired), RowsWritten: number(summaryRowsWritten), UnreadableText: unreadable, Warnings: r.scan.Snapshot().Warnings,
 	}
 }
 
@@ -302,6 +309,10 @@ func (r *runner) summary(result *Result) map[string]string {
 		propertySnapshot: s.Name, propertyCollection: r.plan.Collection, propertyCollectionID: fmt.Sprint(s.CollectionID),
 		verify.SummaryHash: result.ContentHash, summaryPlan: string(rule),
 	}
+	if result.UnreadableText != nil {
+		counts, _ := json.Marshal(result.UnreadableText) // texts and numbers always encode
+		out[summaryUnreadable] = string(counts)
+	}
 	if s.ID != 0 {
 		out[propertySnapshotID], out[propertyCreateTS] = fmt.Sprint(s.ID), fmt.Sprint(uint64(s.CreateTS))
 	}
@@ -326,7 +337,7 @@ func (r *runner) result(work Work) *Result {
 	out := &Result{
 		Table: r.plan.Target, ExportID: r.plan.ExportID, RowsRead: c.Rows, RowsDeleted: c.Deleted, RowsAfterCut: c.AfterCut, RowsExpired: c.Expired,
 		RowsFiltered: c.Filtered, RowsWritten: c.Written(), FilesWritten: len(work.Files), BytesRead: c.Bytes, ContentHash: work.Hash.String(),
-		Warnings: r.scan.Warnings(c),
+		UnreadableText: c.UnreadableText, Warnings: r.scan.Warnings(c),
 	}
 	for _, f := range work.Files {
 		out.BytesWritten += f.Stats.Bytes

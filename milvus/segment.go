@@ -88,6 +88,13 @@ type FieldStats struct {
 	JSONFormat int64
 }
 
+// LOBFile is a file of long texts, of which the values of a V3 TEXT field are references.
+type LOBFile struct {
+	Field FieldID
+	File  FileRef
+	Rows  int64 // texts in it; those of other segments of the partition may be among them
+}
+
 // Segment is one segment with all of its files.
 type Segment struct {
 	ID             SegmentID
@@ -113,6 +120,9 @@ type Segment struct {
 	Indexes     []IndexFiles
 	TextIndexes []FieldStats
 	JSONStats   []FieldStats
+
+	// LOBs are the files of long texts as far as a V3 manifest lists them, which older ones do not.
+	LOBs []LOBFile
 
 	// ManifestPath is a plain path (V2, optional) or JSON text {"ver":N,"base_path":...} (V3); "" if there is none.
 	ManifestPath string

@@ -32,15 +32,18 @@ func (b *batcher) next(yield func(arrow.RecordBatch) error) (int, error) {
 		}
 	}
 	rows := make(map[milvus.FieldID]arrow.Array, len(b.cursors))
-	bads := map[milvus.FieldID][]int{}
+	bads, unread := map[milvus.FieldID][]int{}, map[milvus.FieldID][]int{}
 	for id, c := range b.cursors {
-		if rows[id], bads[id], err = c.take(n); err != nil {
+		t, err := c.take(n)
+		if err != nil {
 			return 0, err
 		}
+		rows[id], bads[id], unread[id] = t.rows, t.bads, t.unread
 	}
 	if err := b.judge(rows, bads, n); err != nil {
 		return 0, err
 	}
+	b.countUnread(unread)
 	runs := runsOf(b.live)
 	if len(runs) == 0 {
 		return n, nil
@@ -88,6 +91,21 @@ func (b *batcher) dropBad(bads map[milvus.FieldID][]int) {
 			default:
 				b.counts.BadNulls++
 			}
+		}
+	}
+}
+
+// countUnread counts the texts that come out as NULL.
+func (b *batcher) countUnread(unread map[milvus.FieldID][]int) {
+	for id, rows := range unread {
+		var n int64
+		for _, r := range rows {
+			if b.live[r] {
+				n++
+			}
+		}
+		if n > 0 {
+			b.counts.addUnread(b.cursors[id].field.Name, n)
 		}
 	}
 }

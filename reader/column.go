@@ -126,7 +126,7 @@ func plainColumn(f milvus.Field, name string, opts Options) (column, error) {
 	if err != nil {
 		return column{}, fmt.Errorf("field %s (%d): %w", f.Name, f.ID, err)
 	}
-	nullable := f.Nullable || opts.OnBad == BadNull && !f.PrimaryKey
+	nullable := f.Nullable || opts.OnBad == BadNull && !f.PrimaryKey || opts.UnreadableText == TextNull && f.Type == milvus.TypeText
 	return column{Field: arrow.Field{Name: name, Type: t, Nullable: nullable, Metadata: fieldMetadata(f.ID, doc(f))}, field: f}, nil
 }
 

@@ -26,16 +26,20 @@ type source interface {
 
 // cursor walks the rows of one field in one chunk: the pages of its source, or a constant where there is none.
 type cursor struct {
+	scan  *Scan
 	field milvus.Field
 	name  string // of the file, for errors
 	pages source // nil: a constant
 	bad   BadRows
 	json  bool // check that JSON is JSON
+	lob   bool // values are texts with a flag in front
+	texts UnreadableText
 
 	rest   arrow.Array // raw rows of the file's page that are not decoded yet; nil: none
 	page   arrow.Array // canonical; rows from offset on are not taken yet
 	offset int
 	bads   []int // rows of page that did not fit, in order
+	unread []int // rows of page that were made NULL by TextNull, in order
 	before int64 // rows of the file before page
 }
 
@@ -86,26 +90,43 @@ func (c *cursor) decode() (err error) {
 			return nil
 		}
 	}
+	if c.lob {
+		if raw, err = c.inline(raw); err != nil {
+			return fault.Place(err, c.name)
+		}
+	}
 	c.page, err = cell.Decode(c.field, raw, opts)
 	if err != nil {
 		return fault.Place(fmt.Errorf("field %s, counted from row %d of the file: %w", c.field.Name, c.before, err), c.name)
 	}
+	c.page = without(c.page, c.unread)
 	return nil
 }
 
-// take returns the next n rows, which must be available, and the rows among them that did not fit.
-func (c *cursor) take(n int) (arrow.Array, []int, error) {
+// taken are rows of a field, and which of them are not what is stored.
+type taken struct {
+	rows   arrow.Array
+	bads   []int // did not fit
+	unread []int // were made NULL by TextNull
+}
+
+// take returns the next n rows, which must be available.
+func (c *cursor) take(n int) (taken, error) {
 	if c.pages == nil {
 		a, err := cell.Constant(c.field, n)
-		return a, nil, err
+		return taken{rows: a}, err
 	}
-	var bads []int
-	for _, row := range c.bads {
+	out := taken{array.NewSlice(c.page, int64(c.offset), int64(c.offset+n)), c.next(c.bads, n), c.next(c.unread, n)}
+	c.offset += n
+	return out, nil
+}
+
+// next returns those of the page's rows that are among the next n, counted from there.
+func (c *cursor) next(rows []int, n int) (out []int) {
+	for _, row := range rows {
 		if row >= c.offset && row < c.offset+n {
-			bads = append(bads, row-c.offset)
+			out = append(out, row-c.offset)
 		}
 	}
-	a := array.NewSlice(c.page, int64(c.offset), int64(c.offset+n))
-	c.offset += n
-	return a, bads, nil
+	return out
 }

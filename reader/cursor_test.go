@@ -71,11 +71,11 @@ func TestMostlyNullVectorsAreDecodedInPieces(t *testing.T) {
 		if size := n * dim * 4; size > maxDecoded {
 			t.Fatalf("%d bytes are decoded at once", size)
 		}
-		a, _, err := c.take(n)
+		got, err := c.take(n)
 		if err != nil {
 			t.Fatal(err)
 		}
-		list := a.(*array.FixedSizeList)
+		list := got.rows.(*array.FixedSizeList)
 		for i := range n {
 			if list.IsValid(i) != sparse[row+i] {
 				t.Fatalf("row %d: valid is %v", row+i, list.IsValid(i))
@@ -111,11 +111,11 @@ func TestBadRowsOfLaterPieces(t *testing.T) {
 		if n == 0 {
 			break
 		}
-		_, bads, err := c.take(n)
+		rows, err := c.take(n)
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, b := range bads {
+		for _, b := range rows.bads {
 			got = append(got, row+b)
 		}
 		row += n
@@ -140,7 +140,7 @@ func TestBadRowsOfLaterPieces(t *testing.T) {
 		if n == 0 {
 			t.Fatal("a value that does not fit was taken")
 		}
-		if _, _, err := c.take(n); err != nil {
+		if _, err := c.take(n); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -154,9 +154,9 @@ func TestConstantVectorsComeInPieces(t *testing.T) {
 	if err != nil || n != 4096 {
 		t.Fatalf("%d rows, %v", n, err)
 	}
-	a, _, err := c.take(n)
-	if err != nil || a.Len() != n || a.NullN() != n {
-		t.Errorf("%v, %v", a, err)
+	got, err := c.take(n)
+	if err != nil || got.rows.Len() != n || got.rows.NullN() != n {
+		t.Errorf("%v, %v", got.rows, err)
 	}
 }
 
@@ -173,9 +173,9 @@ func TestCheckJSON(t *testing.T) {
 		if err != nil || n != 4 {
 			t.Fatal(n, err)
 		}
-		a, bads, err := cur.take(n)
-		if err != nil || !slices.Equal(bads, c.want) || a.NullN() != 1+len(c.want) {
-			t.Errorf("check %v: rows %v, %d NULLs, %v", c.check, bads, a.NullN(), err)
+		got, err := cur.take(n)
+		if err != nil || !slices.Equal(got.bads, c.want) || got.rows.NullN() != 1+len(c.want) {
+			t.Errorf("check %v: rows %v, %d NULLs, %v", c.check, got.bads, got.rows.NullN(), err)
 		}
 	}
 }

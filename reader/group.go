@@ -23,6 +23,7 @@ type group struct {
 	counts *Counts
 	fields []milvus.FieldID // empty: the files tell
 	logs   []milvus.Binlog
+	limits pages.Limits
 	ranges bool           // metadata gives ranges of rows (V3), not whole files
 	files  []*packed.File // nil until opened
 	bytes  []*countingReader
@@ -189,7 +190,7 @@ func (g *group) open(i int) (*packed.File, error) {
 		return nil, err
 	}
 	r := &countingReader{ctx: g.ctx, store: store, object: obj}
-	f, err := packed.Open(r, obj.Size)
+	f, err := packed.OpenLimited(r, obj.Size, g.limits)
 	if err != nil {
 		return nil, fault.Place(err, b.File.String())
 	}
@@ -199,7 +200,7 @@ func (g *group) open(i int) (*packed.File, error) {
 
 // groupCursor returns the cursor of a field: over the group that holds it, or a constant.
 func (s *Scan) groupCursor(seg *milvus.Segment, groups []*group, f milvus.Field) (*cursor, error) {
-	c := &cursor{field: f, bad: s.onBad(f), json: s.opts.CheckJSON}
+	c := &cursor{scan: s, field: f, bad: s.onBad(f), json: s.opts.CheckJSON, lob: flagged(seg, f), texts: s.texts(f)}
 	var found *group
 	for _, g := range groups {
 		holds, err := g.holds(f)
@@ -221,7 +222,7 @@ func (s *Scan) groupCursor(seg *milvus.Segment, groups []*group, f milvus.Field)
 		return nil, err
 	}
 	c.name = found.logs[0].File.String()
-	c.pages = &groupColumn{group: found, field: f, rows: rows, current: c, lob: seg.StorageVersion == milvus.StorageV3 && f.Type == milvus.TypeText}
+	c.pages = &groupColumn{group: found, field: f, rows: rows, current: c}
 	return c, nil
 }
 
@@ -247,7 +248,6 @@ type groupColumn struct {
 	field   milvus.Field
 	rows    int64
 	current *cursor // whose name is that of the file being read
-	lob     bool    // values are texts with a flag in front
 
 	at    int // the next file
 	pages *pages.Cursor
@@ -277,7 +277,7 @@ func (c *groupColumn) Next() (arrow.Array, error) {
 			return nil, err
 		}
 		if a = c.clip(a); a != nil {
-			return c.text(a)
+			return a, nil
 		}
 	}
 }
@@ -320,8 +320,8 @@ func (c *groupColumn) clip(a arrow.Array) arrow.Array {
 
 // Stats returns the bounds over all files.
 func (c *groupColumn) Stats() (all []pages.Stats, ok bool) {
-	if c.lob {
-		return nil, false
+	if c.current.lob {
+		return nil, false // they count the flags
 	}
 	for i := range c.group.logs {
 		f, err := c.group.open(i)

@@ -52,6 +52,15 @@ const (
 	BadSkip BadRows = "skip" // the row is left out
 )
 
+// UnreadableText says what happens to TEXT values that lie in files which are not read (docs/format/storage-v2-v3.md 2.6).
+type UnreadableText string
+
+// The modes of --unreadable-text.
+const (
+	TextFail UnreadableText = "fail" // the default: an error that names file and field
+	TextNull UnreadableText = "null" // the value becomes NULL; every TEXT column is optional then
+)
+
 // Options select what is read. They are part of an export's fingerprint.
 type Options struct {
 	Columns    []string // field names in any order; nil: all
@@ -66,6 +75,8 @@ type Options struct {
 	TTL   TTLMode
 	Now   time.Time // for TTLNow
 	OnBad BadRows
+
+	UnreadableText UnreadableText
 
 	CheckJSON bool // a JSON value that is not JSON does not fit its field
 
@@ -93,6 +104,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.OnBad == "" {
 		o.OnBad = BadFail
+	}
+	if o.UnreadableText == "" {
+		o.UnreadableText = TextFail
 	}
 	if o.MaxBatchRows == 0 {
 		o.MaxBatchRows = DefaultBatchRows

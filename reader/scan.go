@@ -35,11 +35,13 @@ type Scan struct {
 // Counts tells what became of the rows of what was read. Counts.Counts.Live() rows passed the rules, Written() came out.
 type Counts struct {
 	deltamerge.Counts
-	Filtered      int64 // live rows that the filter did not select
-	BadSkipped    int64 // rows left out by BadSkip
-	BadNulls      int64 // values made NULL by BadNull
-	Bytes         int64 // compressed bytes read
-	SeveralEvents int64 // files with more than one event
+	Filtered   int64 // live rows that the filter did not select
+	BadSkipped int64 // rows left out by BadSkip
+	BadNulls   int64 // values made NULL by BadNull
+
+	UnreadableText map[string]int64 // texts of rows that came out made NULL by TextNull, by field; nil: none
+	Bytes          int64            // compressed bytes read
+	SeveralEvents  int64            // files with more than one event
 }
 
 // Written returns the number of rows that came out.
@@ -53,6 +55,16 @@ func (c *Counts) Add(b Counts) {
 	c.BadNulls += b.BadNulls
 	c.Bytes += b.Bytes
 	c.SeveralEvents += b.SeveralEvents
+	for name, n := range b.UnreadableText {
+		c.addUnread(name, n)
+	}
+}
+
+func (c *Counts) addUnread(name string, n int64) {
+	if c.UnreadableText == nil {
+		c.UnreadableText = map[string]int64{}
+	}
+	c.UnreadableText[name] += n
 }
 
 // Open plans a scan from metadata alone. It fails on everything that is known now to be unreadable.
@@ -103,6 +115,11 @@ func (s *Scan) checkFilter(schema *milvus.Schema) error {
 		}
 	}
 	return nil
+}
+
+// filtered reports whether the filter uses the field.
+func (s *Scan) filtered(f milvus.Field) bool {
+	return s.opts.Where != nil && slices.Contains(s.opts.Where.Fields(), f.ID)
 }
 
 // planSegments selects the segments to read and groups the L0 segments.

@@ -3,6 +3,8 @@ package reader
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/snapexport/snapexport/describe"
 )
@@ -28,6 +30,10 @@ func (s *Scan) Warnings(c Counts) []describe.Warning {
 		if w.n > 0 {
 			out = append(out, describe.Warning{Kind: w.kind, Message: fmt.Sprintf(w.text, w.n)})
 		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.UnreadableText)) {
+		out = append(out, describe.Warning{Kind: "unreadable text",
+			Message: fmt.Sprintf("%d texts of field %s are in LOB files (Vortex), which are not read, and were made NULL", c.UnreadableText[name], name)})
 	}
 	return out
 }

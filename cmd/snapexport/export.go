@@ -2,7 +2,9 @@ package main
 
 import (
 	"fmt"
+	"maps"
 	"runtime"
+	"slices"
 
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/spf13/cobra"
@@ -55,11 +57,17 @@ there and does nothing.
 			if err != nil {
 				return err
 			}
-			if dryRun {
-				return a.showPlan(plan)
-			}
 			var progress export.Progress
 			m := a.startProgress("export", &progress)
+			if dryRun {
+				checked, err := export.Preflight(cmd.Context(), scan, &progress)
+				m.stop()
+				if err != nil {
+					return err
+				}
+				plan.Checked = &checked
+				return a.showPlan(plan)
+			}
 			result, err := export.Run(cmd.Context(), scan, plan, opts, a.opener, a.budget, &progress)
 			m.stop()
 			if err != nil {
@@ -74,7 +82,7 @@ there and does nothing.
 	f.StringVar(&opts.Target, "to", "", "path or URI of the `TABLE`")
 	f.StringVar(&format, "format", string(export.FormatIceberg), "`FORMAT`: iceberg, or parquet for files without a table")
 	f.BoolVar(&opts.Replace, "replace", false, "make a new version, whatever the table holds")
-	f.BoolVar(&dryRun, "dry-run", false, "print the plan and the estimate; write nothing")
+	f.BoolVar(&dryRun, "dry-run", false, "print the plan and the estimate; check that every file can be read, write nothing")
 	f.IntVar(&opts.Workers, "workers", runtime.NumCPU(), "`N` tasks at once")
 	f.StringVar(&fileSize, "target-file-size", "512MiB", "`SIZE` after which a task begins another file")
 	f.BoolVar(&opts.UnsafeCommits, "unsafe-commits", false, "commit also to a store on which 'store check' fails")
@@ -92,8 +100,8 @@ func (a *app) showPlan(p *export.Plan) error {
 		t.AppendRow(table.Row{c.Name, c.Type, c.Doc})
 	}
 	fmt.Fprintf(a.out, "%s\n\n", t.Render())
-	fmt.Fprintf(a.out, "%s over %s: %s (deleted ones included), %s to read; nothing was written\n", plural(int64(len(p.Tasks)), "task"),
-		plural(int64(p.Totals.Segments), "segment"), plural(p.Totals.Rows, "row"), size(p.Totals.Bytes))
+	fmt.Fprintf(a.out, "%s over %s: %s (deleted ones included), %s to read; %s checked, nothing was written\n", plural(int64(len(p.Tasks)), "task"),
+		plural(int64(p.Totals.Segments), "segment"), plural(p.Totals.Rows, "row"), size(p.Totals.Bytes), plural(int64(p.Checked.Files), "file"))
 	return nil
 }
 
@@ -128,6 +136,9 @@ func (a *app) showResult(r *export.Result) error {
 		}
 	}
 	t.AppendRow(table.Row{"rows written", count(r.RowsWritten)})
+	for _, name := range slices.Sorted(maps.Keys(r.UnreadableText)) {
+		t.AppendRow(table.Row{"  texts made NULL: " + name, count(r.UnreadableText[name])})
+	}
 	t.AppendRow(table.Row{"files", fmt.Sprintf("%s, %s", count(int64(r.FilesWritten)), size(r.BytesWritten))})
 	t.AppendRow(table.Row{"content hash", r.ContentHash})
 	t.AppendRow(table.Row{"time", fmt.Sprintf("%.2f s, %s rows/s", r.Seconds, count(int64(float64(r.RowsWritten)/max(r.Seconds, 0.001))))})

@@ -17,7 +17,7 @@ import (
 type rowFlags struct {
 	columns, partitions, with []string
 	metaName, where           string
-	asOf, ttl, onBad          string
+	asOf, ttl, onBad, text    string
 	skipFunctionOutputs       bool
 	checkJSON                 bool
 }
@@ -31,6 +31,7 @@ func (r *rowFlags) flags(f *pflag.FlagSet) {
 	f.StringVar(&r.asOf, "as-of", "create-ts", "`TIME` after which rows and deletes do not count: create-ts (the snapshot's own), none, or a TSO")
 	f.StringVar(&r.ttl, "ttl", "", "`MODE` of the collection's TTL: off, as-of-snapshot or now (default: as-of-snapshot where the source has a time, else off)")
 	f.StringVar(&r.onBad, "on-bad-row", string(reader.BadFail), "`POLICY` for values that do not fit their field: fail, null (the value becomes NULL) or skip (the row is left out)")
+	f.StringVar(&r.text, "unreadable-text", string(reader.TextFail), "`POLICY` for long TEXT values in LOB files (storage V3), which are not read: fail or null (the value becomes NULL)")
 	f.BoolVar(&r.checkJSON, "check-json", false, "JSON text that is not JSON does not fit its field (Milvus checks when it takes rows in)")
 	f.BoolVar(&r.skipFunctionOutputs, "skip-function-outputs", false, "leave out fields that functions computed")
 }
@@ -42,6 +43,7 @@ func (r *rowFlags) register(cmd *cobra.Command) {
 	complete(cmd, "as-of", "create-ts", "none")
 	complete(cmd, "ttl", string(reader.TTLOff), string(reader.TTLAsOfSnapshot), string(reader.TTLNow))
 	complete(cmd, "on-bad-row", string(reader.BadFail), string(reader.BadNull), string(reader.BadSkip))
+	complete(cmd, "unreadable-text", string(reader.TextFail), string(reader.TextNull))
 	for _, free := range []string{"columns", "partitions", "where", "meta-name"} {
 		complete(cmd, free)
 	}
@@ -57,7 +59,8 @@ func complete(cmd *cobra.Command, flag string, words ...string) {
 func (r *rowFlags) options(a *app, snap *describe.Snapshot) (reader.Options, error) {
 	opts := reader.Options{
 		Columns: r.columns, Partitions: r.partitions, MetaName: r.metaName, SkipFunctionOutputs: r.skipFunctionOutputs,
-		TTL: reader.TTLMode(r.ttl), Now: a.now(), OnBad: reader.BadRows(r.onBad), CheckJSON: r.checkJSON, Budget: a.budget, Opener: a.opener,
+		TTL: reader.TTLMode(r.ttl), Now: a.now(), OnBad: reader.BadRows(r.onBad),
+		UnreadableText: reader.UnreadableText(r.text), CheckJSON: r.checkJSON, Budget: a.budget, Opener: a.opener,
 	}
 	for _, name := range r.with {
 		s, err := reader.ParseSystem(name)
@@ -73,6 +76,11 @@ func (r *rowFlags) options(a *app, snap *describe.Snapshot) (reader.Options, err
 	case reader.BadFail, reader.BadNull, reader.BadSkip:
 	default:
 		return opts, usage("--on-bad-row is %q: there are fail, null and skip", r.onBad)
+	}
+	switch opts.UnreadableText {
+	case reader.TextFail, reader.TextNull:
+	default:
+		return opts, usage("--unreadable-text is %q: there are fail and null", r.text)
 	}
 	switch opts.TTL {
 	case "", reader.TTLOff, reader.TTLAsOfSnapshot, reader.TTLNow:

@@ -126,6 +126,9 @@ func (m *meter) parts(done, total int64) []string {
 	if s.Committing.Load() {
 		return []string{"committing"}
 	}
+	if looked := s.FilesChecked.Load(); s.SegmentsDone.Load() == 0 && s.RowsWritten.Load() == 0 && looked < s.FilesTotal.Load() {
+		return []string{fmt.Sprintf("looking at files, %s of %s", count(looked), count(s.FilesTotal.Load()))}
+	}
 	seconds := max(m.app.now().Sub(m.start).Seconds(), 0.001)
 	parts := []string{fmt.Sprintf("%d/%d segments", s.SegmentsDone.Load(), s.SegmentsTotal.Load()),
 		count(s.RowsWritten.Load()) + " rows", count(int64(float64(s.RowsWritten.Load())/seconds)) + " rows/s"}
@@ -169,6 +172,7 @@ func (m *meter) line() map[string]any {
 		line["seconds_left"] = tenths(seconds / float64(done) * float64(total-done))
 	}
 	if s := m.state; s != nil {
+		line["files_checked"], line["files_total"] = s.FilesChecked.Load(), s.FilesTotal.Load()
 		line["segments"], line["segments_total"] = s.SegmentsDone.Load(), s.SegmentsTotal.Load()
 		line["rows_written"], line["bytes_written"], line["bytes_read"] = s.RowsWritten.Load(), s.BytesWritten.Load(), s.BytesRead.Load()
 		line["rows_per_second"] = int64(float64(s.RowsWritten.Load()) / max(seconds, 0.001))

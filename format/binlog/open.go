@@ -33,19 +33,42 @@ func Open(b []byte) (*File, error) {
 	if len(b) > MaxFile {
 		return nil, fault.Limit(opDecode, "%d bytes, a binlog has at most %d", len(b), MaxFile)
 	}
-	d, at, err := openDescriptor(b)
+	d, at, err := openReadable(b)
 	if err != nil {
 		return nil, err
-	}
-	if d.Extras.Encrypted() {
-		return nil, fault.Unsupported(opDecode, "the file is encrypted (its extras have %q)", extraEdek).At(extrasAt).
-			WithHint("encrypted collections can only be read by a Milvus with the key management plug-in")
 	}
 	events, err := openEvents(b, at)
 	if err != nil {
 		return nil, err
 	}
 	return &File{Descriptor: d, Events: events}, nil
+}
+
+// HeadSize is how many of a file's first bytes CheckHead asks for. Extras of encrypted files may go on after them.
+const HeadSize = 512
+
+// CheckHead checks what Open checks of the beginning of a file: magic, descriptor, encryption. b is the file's first bytes,
+// HeadSize of them or the whole file. If the descriptor goes on behind them, more is how many bytes are needed, and nothing
+// is known yet.
+func CheckHead(b []byte) (more int, err error) {
+	if Sniff(b) && len(b) >= extrasAt {
+		size := int(int32(le.Uint32(b[extrasLengthAt:])))
+		if size <= MaxExtras && extrasAt+size > len(b) {
+			return extrasAt + size, nil
+		}
+	}
+	_, _, err = openReadable(b)
+	return 0, err
+}
+
+// openReadable is openDescriptor for files whose events can be read.
+func openReadable(b []byte) (Descriptor, int, error) {
+	d, at, err := openDescriptor(b)
+	if err == nil && d.Extras.Encrypted() {
+		err = fault.Unsupported(opDecode, "the file is encrypted (its extras have %q)", extraEdek).At(extrasAt).
+			WithHint("encrypted collections can only be read by a Milvus with the key management plug-in")
+	}
+	return d, at, err
 }
 
 // OpenDescriptor checks magic and descriptor alone and returns the descriptor, also that of an encrypted file.

@@ -102,6 +102,20 @@ func TestResolve(t *testing.T) {
 	}
 }
 
+// Long texts lie beside the segments of a partition.
+func TestResolveLOB(t *testing.T) {
+	for base, want := range map[string]string{
+		"files/insert_log/1/2/3":       "files/insert_log/1/2/lobs/110/_data/x.vx",
+		"3":                            "lobs/110/_data/x.vx",
+		"/var/files/insert_log/1/2/3/": "/var/files/insert_log/1/2/lobs/110/_data/x.vx",
+		"s3://b/files/1/2/3":           "s3://b/files/1/2/lobs/110/_data/x.vx",
+	} {
+		if got := Resolve(base, SectionLOB, "110/_data/x.vx"); got != want {
+			t.Errorf("%s: %s, want %s", base, got, want)
+		}
+	}
+}
+
 // genuine walks over all manifests of the acceptance data, written by Milvus's own library (MILV 1) or by hand (containers).
 func genuine(t testing.TB, visit func(path string, b []byte)) {
 	t.Helper()

@@ -127,6 +127,7 @@ type Section string
 const (
 	SectionData  Section = "_data"
 	SectionDelta Section = "_delta"
+	SectionLOB   Section = "lobs" // beside the base path: a partition's segments share it
 )
 
 // Resolve returns the key or URI that a recorded path means, given the segment's base path (docs/format/storage-v2-v3.md 2.4).
@@ -142,6 +143,9 @@ func Resolve(base string, section Section, recorded string) string {
 		return strings.TrimPrefix(recorded, "/")
 	case strings.HasPrefix(recorded, base+"/"):
 		return recorded
+	}
+	if section == SectionLOB {
+		return base[:strings.LastIndexByte(base, '/')+1] + string(section) + "/" + recorded
 	}
 	return base + "/" + string(section) + "/" + recorded
 }

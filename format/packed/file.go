@@ -21,8 +21,11 @@ type File struct {
 }
 
 // Open reads the footer. An encrypted file (it begins or ends with PARE) is fault.ErrUnsupported.
-func Open(r io.ReaderAt, size int64) (*File, error) {
-	f, err := pages.Open(r, size)
+func Open(r io.ReaderAt, size int64) (*File, error) { return OpenLimited(r, size, pages.Limits{}) }
+
+// OpenLimited is Open with other limits than the default.
+func OpenLimited(r io.ReaderAt, size int64, l pages.Limits) (*File, error) {
+	f, err := pages.OpenLimited(r, size, l)
 	if err != nil {
 		return nil, err
 	}

@@ -121,12 +121,21 @@ func readFooter(src *source) ([]byte, int64, error) {
 	return b, tailAt - n, err
 }
 
+// CheckHead checks the first bytes of a file, at least HeadSize: ErrUnsupported if it is encrypted or of another format that is
+// known, ErrCorrupt if it is no Parquet file.
+func CheckHead(b []byte) error { return checkMagic(b[:min(len(b), magicSize)], 0) }
+
+// HeadSize is how many bytes CheckHead needs.
+const HeadSize = magicSize
+
 func checkMagic(b []byte, at int64) error {
 	switch string(b) {
 	case "PAR1":
 		return nil
 	case "PARE":
 		return fault.Unsupported(op, "encrypted Parquet (PARE)").At(at).WithHint("the data keys are held by the cluster's key service; export from a copy that is not encrypted")
+	case "VTXF":
+		return unsupported(at, "the file is in the format Vortex")
 	}
 	return corrupt(at, "magic bytes %q are not Parquet's", b)
 }
