@@ -3,6 +3,7 @@ package describe
 import (
 	"context"
 	"fmt"
+	"math"
 
 	"github.com/snapexport/snapexport/fault"
 	"github.com/snapexport/snapexport/milvus"
@@ -17,7 +18,7 @@ func (s *Snapshot) finish(ctx context.Context, object string, opts Options) erro
 		return fault.Place(err, object)
 	}
 	known := s.fieldIDs()
-	files := make(map[milvus.FileRef]milvus.SegmentID)
+	files := make(map[milvus.FileRef]listing)
 	for i := range s.Segments {
 		seg := &s.Segments[i]
 		if err := CheckSegment(seg); err != nil {
@@ -46,19 +47,30 @@ func (s *Snapshot) fieldIDs() map[milvus.FieldID]bool {
 	return known
 }
 
-// checkTwice refuses an insert log that is listed twice: its rows would count twice. Other logs may be: a compound
-// statistics log is, and so are the deletes of segments that were compacted.
-func checkTwice(files map[milvus.FileRef]milvus.SegmentID, seg *milvus.Segment) error {
+// listing is where an insert log was listed last.
+type listing struct {
+	segment milvus.SegmentID
+	end     int64 // the row after the last
+}
+
+// checkTwice refuses an insert log that is listed twice: its rows would count twice. Ranges of rows of one file, which manifests
+// of V3 may list, are another matter if they come in order. Other logs may be listed twice: a compound statistics log is, and
+// so are the deletes of segments that were compacted.
+func checkTwice(files map[milvus.FileRef]listing, seg *milvus.Segment) error {
 	for i := range seg.Binlogs {
-		for j := range seg.Binlogs[i].Binlogs {
-			file := seg.Binlogs[i].Binlogs[j].File
-			if file.Key == "" {
+		for _, b := range seg.Binlogs[i].Binlogs {
+			if b.File.Key == "" {
 				continue
 			}
-			if first, twice := files[file]; twice {
-				return fault.Corrupt(opSegment, "insert log %q is listed twice, in segments %d and %d", file.Key, first, seg.ID)
+			first, twice := files[b.File]
+			if twice && b.First < first.end {
+				return fault.Corrupt(opSegment, "insert log %q is listed twice, in segments %d and %d", b.File.Key, first.segment, seg.ID)
 			}
-			files[file] = seg.ID
+			end := int64(math.MaxInt64)
+			if seg.StorageVersion == milvus.StorageV3 {
+				end = b.First + b.Entries
+			}
+			files[b.File] = listing{seg.ID, end}
 		}
 	}
 	return nil
