@@ -13,6 +13,7 @@ const (
 	startMilli = 1_700_000_000_000
 )
 
+// The last two are not in files of V2 and V3.
 var scalarTypes = []milvus.DataType{
 	milvus.TypeBool, milvus.TypeInt8, milvus.TypeInt16, milvus.TypeInt32, milvus.TypeInt64, milvus.TypeFloat, milvus.TypeDouble,
 	milvus.TypeVarChar, milvus.TypeText, milvus.TypeJSON, milvus.TypeGeometry, milvus.TypeTimestamptz, milvus.TypeDate, milvus.TypeTime,
@@ -29,7 +30,10 @@ var elementTypes = []milvus.DataType{
 
 // newHistory invents a collection: a schema, and what happened to it.
 func newHistory(r random) *history {
-	h := &history{added: map[milvus.FieldID]uint64{}, groups: []group{{}, {}, {}}}
+	h := &history{added: map[milvus.FieldID]uint64{}, groups: []group{{}, {}, {}}, times: r.IntN(6) == 0, scale: 1}
+	if r.IntN(3) == 0 {
+		h.scale = 8
+	}
 	h.inventSchema(r)
 	clock := uint64(startMilli) << 18
 	tick := func() uint64 {
@@ -52,8 +56,10 @@ func newHistory(r random) *history {
 	for _, id := range late {
 		h.arrive(id, tick())
 	}
-	h.groups[1].commit = times[len(times)/2+r.IntN(len(times)/2)]
-	h.groups[2].applyStart = times[r.IntN(len(times))]
+	if r.IntN(3) > 0 {
+		h.groups[1].commit = times[len(times)/2+r.IntN(len(times)/2)]
+		h.groups[2].applyStart = times[r.IntN(len(times))]
+	}
 	h.settle(r, times)
 	return h
 }
@@ -127,7 +133,7 @@ func defaultOf(f milvus.Field) any {
 func (h *history) happen(r random, ts uint64) uint64 {
 	what := r.IntN(5)
 	partition := r.IntN(partitions)
-	for range 1 + r.IntN(6) {
+	for range 1 + r.IntN(6*h.scale) {
 		key := h.key(r)
 		if what >= 3 {
 			d := deletion{key, ts, partition}
@@ -145,7 +151,7 @@ func (h *history) happen(r random, ts uint64) uint64 {
 
 // key returns one of few keys, so that they meet again.
 func (h *history) key(r random) any {
-	n := r.Int64N(24)
+	n := r.Int64N(24 * int64(h.scale))
 	pk, _ := h.schema.PrimaryKey()
 	if pk.Type == milvus.TypeInt64 {
 		return []int64{n, -n, n << 55}[n%3]
@@ -204,7 +210,7 @@ func (h *history) inventSchema(r random) {
 	}
 	add(pk, false)
 	for range 2 + r.IntN(5) {
-		add(r.field(false), false)
+		add(r.field(h, false), false)
 	}
 	h.dropped = milvus.Field{ID: next, Name: "dropped", Type: milvus.TypeInt32}
 	next++
@@ -216,7 +222,7 @@ func (h *history) inventSchema(r random) {
 		s.EnableDynamic = true
 	}
 	for range r.IntN(4) {
-		add(r.field(true), true)
+		add(r.field(h, true), true)
 	}
 	if r.IntN(3) == 0 {
 		h.expiry = next
@@ -243,7 +249,7 @@ func (h *history) inventStruct(r random, next *milvus.FieldID) {
 }
 
 // field invents a field. One that comes late is nullable or has a default, or both.
-func (r random) field(late bool) milvus.Field {
+func (r random) field(h *history, late bool) milvus.Field {
 	f := milvus.Field{Nullable: r.coin(), MaxLength: 1000, MaxCapacity: 10}
 	switch r.IntN(3) {
 	case 0:
@@ -255,7 +261,11 @@ func (r random) field(late bool) milvus.Field {
 		f.Nullable = f.Nullable || late
 		return f
 	}
-	f.Type = scalarTypes[r.IntN(len(scalarTypes))]
+	scalars := scalarTypes
+	if !h.times {
+		scalars = scalars[:len(scalars)-2]
+	}
+	f.Type = scalars[r.IntN(len(scalars))]
 	if late && r.coin() {
 		f.Default = r.defaultValue(f.Type)
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/snapexport/snapexport/format/binlog"
 	"github.com/snapexport/snapexport/format/deltalog"
 	"github.com/snapexport/snapexport/format/flush"
+	"github.com/snapexport/snapexport/format/packed"
 	"github.com/snapexport/snapexport/format/snapfile"
 	"github.com/snapexport/snapexport/internal/testkit/fixture"
 	"github.com/snapexport/snapexport/milvus"
@@ -21,11 +22,11 @@ const collectionID milvus.CollectionID = 77
 // layout writes a history as a snapshot, in one of the many ways in which Milvus may have left it.
 type layout struct {
 	random
-	t       *testing.T
-	h       *history
-	files   *fixture.Collection
-	version int // of the snapshot's files
-	nextID  milvus.SegmentID
+	t        testing.TB
+	h        *history
+	files    *fixture.Collection
+	versions []int64 // of the segments' storage
+	nextID   milvus.SegmentID
 }
 
 // place is where rows and deletes can share a segment.
@@ -40,10 +41,17 @@ func partitionID(p int) milvus.PartitionID {
 	return milvus.PartitionID(500 + p)
 }
 
-// writeSnapshot lays the history out below dir and returns the path of the metadata file.
-func writeSnapshot(t *testing.T, r random, h *history, dir string) string {
+// writeSnapshot lays the history out below dir and returns the path of the metadata file. The first three layouts are of one
+// storage version each, others mix them.
+func writeSnapshot(t testing.TB, r random, h *history, dir string, n int) string {
 	t.Helper()
-	l := &layout{random: r, t: t, h: h, nextID: 1000, version: 5}
+	l := &layout{random: r, t: t, h: h, nextID: 1000, versions: []int64{milvus.StorageV1, milvus.StorageV2, milvus.StorageV3}}
+	if n < len(l.versions) {
+		l.versions = l.versions[n : n+1]
+	}
+	if h.times {
+		l.versions = []int64{milvus.StorageV1}
+	}
 	l.files = fixture.New(dir, milvus.Collection{ID: collectionID, Schema: h.schema})
 	wide := h.schema
 	wide.Fields = append(slices.Clone(wide.Fields), h.dropped)
@@ -98,7 +106,16 @@ func (l *layout) split(rows []row, n int) [][]row {
 	return append(out, rows)
 }
 
-func (l *layout) dialect() {
+// form draws how the next segment's files are written.
+func (l *layout) form() {
+	l.files.Files.Version = l.versions[l.IntN(len(l.versions))]
+	l.files.Files.Groups = packed.Policy{Early: l.IntN(3) == 0, MeanSize: map[milvus.FieldID]int{}}
+	for _, f := range l.h.all() {
+		if l.IntN(4) == 0 {
+			l.files.Files.Groups.MeanSize[f.ID] = 1 << 10
+		}
+	}
+	l.files.Files.PlainVectors, l.files.Files.RowGroupBytes = l.coin(), []int64{0, 1, 100, 1000}[l.IntN(4)]
 	l.files.Files.Binlogs = binlog.Writer{Dialect: []binlog.Dialect{binlog.Codec, binlog.Stream}[l.IntN(2)], Before25: l.IntN(4) == 0}
 	forms := []deltalog.Form{deltalog.JSON, deltalog.MultiField, deltalog.Bare}
 	if pk, _ := l.h.schema.PrimaryKey(); pk.Type == milvus.TypeInt64 {
@@ -108,7 +125,7 @@ func (l *layout) dialect() {
 }
 
 func (l *layout) segment(p place, g group, rows []row, l0 bool) {
-	l.dialect()
+	l.form()
 	l.nextID++
 	s := fixture.Segment{ID: l.nextID, Partition: partitionID(p.partition), Level: milvus.LevelL1, Channel: l.channel(p.channel), Unsealed: l.coin()}
 	chunks := l.split(rows, 4)
@@ -118,14 +135,36 @@ func (l *layout) segment(p place, g group, rows []row, l0 bool) {
 	for _, c := range chunks {
 		s.Chunks = append(s.Chunks, l.chunk(c))
 	}
-	l.omit(s.Chunks, chunks)
+	v1 := l.files.Files.Version == milvus.StorageV1
+	l.omit(s.Chunks, chunks, v1)
+	if !v1 && len(s.Chunks) > 0 && l.coin() {
+		s.Added = l.added(s.Chunks, rows)
+	}
 	s.Deletes = l.deltalogs(l.own(p, g, rows, l0))
 	seg := l.files.Add(l.t, s)
 	seg.CommitTimestamp, seg.DeleteApplyStart = milvus.Timestamp(g.commit), milvus.Timestamp(g.applyStart)
-	if l.IntN(4) == 0 {
+	switch {
+	case v1 && l.IntN(4) == 0:
 		l.joinEvents(&seg)
+	case seg.StorageVersion == milvus.StorageV3:
+		l.rewriteManifest(&seg)
 	}
 	l.files.Segments[len(l.files.Segments)-1] = seg
+}
+
+// added takes fields out of all chunks, to come later in files of their own.
+func (l *layout) added(chunks []flush.Chunk, rows []row) flush.Chunk {
+	out := flush.Chunk{}
+	for _, f := range append(l.h.all(), l.h.dropped) {
+		if chunks[0][f.ID] == nil || f.PrimaryKey || l.IntN(3) > 0 {
+			continue
+		}
+		out[f.ID] = arrayOf(l.t, f, rows)
+		for _, c := range chunks {
+			delete(c, f.ID)
+		}
+	}
+	return out
 }
 
 // channel leaves the name out now and then, as old metadata does.
@@ -149,8 +188,9 @@ func (l *layout) chunk(rows []row) flush.Chunk {
 	return out
 }
 
-// omit leaves out the files of a field in the earliest chunks, as many as have no row that is as new as the field.
-func (l *layout) omit(chunks []flush.Chunk, rows [][]row) {
+// omit leaves out the files of a field in the earliest chunks, as many as have no row that is as new as the field; or in all
+// chunks or none, as V2 and V3 have it.
+func (l *layout) omit(chunks []flush.Chunk, rows [][]row, some bool) {
 	for _, f := range append(l.h.all(), l.h.dropped) {
 		at, late := l.h.added[f.ID]
 		most := 0
@@ -160,7 +200,11 @@ func (l *layout) omit(chunks []flush.Chunk, rows [][]row) {
 		if f.ID == l.h.dropped.ID {
 			most = len(rows)
 		}
-		for i := range l.IntN(most + 1) {
+		n := l.IntN(most + 1)
+		if !some && n < len(rows) {
+			n = 0
+		}
+		for i := range n {
 			delete(chunks[i], f.ID)
 		}
 	}
@@ -199,7 +243,7 @@ func (l *layout) deleteSegments() {
 }
 
 func (l *layout) deleteSegment(p, c int, deletes []deletion) {
-	l.dialect()
+	l.form()
 	l.nextID++
 	l.files.Add(l.t, fixture.Segment{ID: l.nextID, Partition: partitionID(p), Level: milvus.LevelL0, Channel: l.channel(c), Deletes: l.deltalogs(deletes)})
 }
@@ -279,6 +323,12 @@ func (l *layout) open(b *milvus.Binlog) *binlog.File {
 // forget leaves out what metadata of some releases does not have, and shuffles what has no order.
 func (l *layout) forget(seg *milvus.Segment) {
 	entries, ids := l.IntN(4) == 0, l.IntN(4) == 0
+	early, each := seg.StorageVersion == milvus.StorageV2 && l.IntN(3) == 0, l.coin()
+	for i := range seg.Binlogs {
+		if early && (each || l.coin()) {
+			seg.Binlogs[i].ChildFields = nil // as the first builds of 2.6 left it
+		}
+	}
 	for _, lists := range [][]milvus.FieldBinlog{seg.Binlogs, seg.Deltalogs} {
 		l.Shuffle(len(lists), func(i, j int) { lists[i], lists[j] = lists[j], lists[i] })
 		for _, fb := range lists {
@@ -295,9 +345,24 @@ func (l *layout) forget(seg *milvus.Segment) {
 	}
 }
 
+// formatVersion returns a version of the snapshot's format that has a place for what the segments need.
+func (l *layout) formatVersion() int {
+	least := 1
+	for _, seg := range l.files.Segments {
+		switch {
+		case seg.DeleteApplyStart != 0:
+			return 5
+		case seg.CommitTimestamp != 0:
+			least = 3
+		}
+	}
+	return least + l.IntN(6-least)
+}
+
 func (l *layout) metadata(dir string) string {
 	l.t.Helper()
-	m := &snapfile.Metadata{FormatVersion: l.version, Layout: snapfile.LayoutReferenced, Collection: l.files.Collection}
+	version := l.formatVersion()
+	m := &snapfile.Metadata{FormatVersion: version, Layout: snapfile.LayoutReferenced, Collection: l.files.Collection, Manifests: map[milvus.SegmentID]string{}}
 	m.Info = snapfile.Info{Name: "s", ID: 9, Collection: collectionID, CreateTS: milvus.Timestamp(l.h.cut)}
 	for p := range partitions {
 		m.Collection.Partitions = append(m.Collection.Partitions, milvus.Partition{ID: partitionID(p), Name: fmt.Sprintf("part%d", p)})
@@ -316,8 +381,15 @@ func (l *layout) metadata(dir string) string {
 	m.Collection.Schema.StructArrays = arrays
 	for i := range l.files.Segments {
 		seg := &l.files.Segments[i]
-		l.forget(seg)
-		body, err := snapfile.EncodeSegment(seg, l.version)
+		if l.forget(seg); version < 4 {
+			for i := range seg.Binlogs {
+				seg.Binlogs[i].ChildFields, seg.Binlogs[i].Format = nil, ""
+			}
+		}
+		if seg.ManifestPath != "" {
+			m.Manifests[seg.ID] = seg.ManifestPath
+		}
+		body, err := snapfile.EncodeSegment(seg, version)
 		key := fmt.Sprintf("files/snapshots/%d/manifests/9/%d.avro", collectionID, seg.ID)
 		l.write(dir, key, body, err)
 		m.ManifestList, m.SegmentIDs = append(m.ManifestList, key), append(m.SegmentIDs, seg.ID)

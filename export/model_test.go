@@ -57,6 +57,8 @@ type history struct {
 	cut     uint64
 	ttl     int64          // seconds; 0: none
 	expiry  milvus.FieldID // the field of ttl_field; 0: none
+	times   bool           // there may be Date and Time fields, which only V1 has
+	scale   int            // how many more rows and keys than usual
 }
 
 // fate is what becomes of a row.
@@ -100,14 +102,18 @@ func (h *history) all() []milvus.Field {
 	return out
 }
 
-// line spells a row as the columns of the output.
-func (h *history) line(r row) string {
-	var b strings.Builder
+// line spells some columns of a row of the output.
+func (h *history) line(r row, columns []string) string {
+	values := map[string]any{}
 	for _, f := range h.schema.UserFields() {
-		fmt.Fprintf(&b, "%s=%s ", columnName(f.Name), spell(r.cells[f.ID]))
+		values[columnName(f.Name)] = r.cells[f.ID]
 	}
 	for _, a := range h.schema.StructArrays {
-		fmt.Fprintf(&b, "%s=%s ", a.Name, spell(zipped(a, r)))
+		values[a.Name] = zipped(a, r)
+	}
+	var b strings.Builder
+	for _, name := range columns {
+		fmt.Fprintf(&b, "%s=%s ", name, spell(values[name]))
 	}
 	return b.String()
 }
@@ -294,7 +300,7 @@ func appendTo(b array.Builder, v any) {
 }
 
 // arrayOf makes the canonical array of one field.
-func arrayOf(t *testing.T, f milvus.Field, rows []row) arrow.Array {
+func arrayOf(t testing.TB, f milvus.Field, rows []row) arrow.Array {
 	t.Helper()
 	typ, err := cell.Type(f)
 	if err != nil {
