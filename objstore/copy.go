@@ -2,6 +2,7 @@ package objstore
 
 import (
 	"context"
+	"io"
 
 	"github.com/snapexport/snapexport/fault"
 )
@@ -11,6 +12,11 @@ const copyChunk = 8 << 20
 
 // streamCopy reads an object in chunks, all of one ETag, and writes it to dst.
 func streamCopy(ctx context.Context, dst Store, src Store, srcKey, dstKey string) (Object, error) {
+	return streamThrough(ctx, dst, src, srcKey, dstKey, io.Discard)
+}
+
+// streamThrough is streamCopy that writes all bytes to w, too.
+func streamThrough(ctx context.Context, dst Store, src Store, srcKey, dstKey string, w io.Writer) (Object, error) {
 	from, err := src.Stat(ctx, srcKey)
 	if err != nil {
 		return Object{}, err
@@ -19,7 +25,7 @@ func streamCopy(ctx context.Context, dst Store, src Store, srcKey, dstKey string
 	if err != nil {
 		return Object{}, err
 	}
-	if err := pump(ctx, u, src, from); err != nil {
+	if err := pump(ctx, io.MultiWriter(u, w), src, from); err != nil {
 		return Object{}, abandon(u, err)
 	}
 	to, err := u.Commit()
@@ -29,7 +35,7 @@ func streamCopy(ctx context.Context, dst Store, src Store, srcKey, dstKey string
 	return to, sameSize(Join(dst.URI(), dstKey), from, to)
 }
 
-func pump(ctx context.Context, u Upload, src Reader, from Object) error {
+func pump(ctx context.Context, u io.Writer, src Reader, from Object) error {
 	for off := int64(0); off < from.Size; off += copyChunk {
 		b, err := src.ReadRange(ctx, from.Key, off, min(copyChunk, from.Size-off), from.ETag)
 		if err != nil {

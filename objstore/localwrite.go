@@ -58,7 +58,7 @@ func (l *local) draft(ctx context.Context, op, key string) (*draft, error) {
 		return nil, l.fail(op, key, err)
 	}
 	d := &draft{store: l, root: root, ctx: ctx, op: op, key: key}
-	if err := makeDirs(root, path.Dir(key)); err != nil {
+	if err := makeDirs(root, path.Dir(key), true); err != nil {
 		return nil, d.fail(err)
 	}
 	for {
@@ -82,8 +82,8 @@ func (d *draft) fail(err error) error {
 	return d.store.fail(d.op, d.key, err)
 }
 
-// makeDirs makes a directory and its parents; each new one is synced into its parent.
-func makeDirs(root *os.Root, dir string) error {
+// makeDirs makes a directory and its parents; each new one is synced into its parent if wanted.
+func makeDirs(root *os.Root, dir string, sync bool) error {
 	if dir == "." {
 		return nil
 	}
@@ -93,11 +93,14 @@ func makeDirs(root *os.Root, dir string) error {
 		}
 		return nil
 	}
-	if err := makeDirs(root, path.Dir(dir)); err != nil {
+	if err := makeDirs(root, path.Dir(dir), sync); err != nil {
 		return err
 	}
 	if err := root.Mkdir(dir, dirMode); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
+	}
+	if !sync {
+		return nil
 	}
 	return syncDir(root, path.Dir(dir))
 }
