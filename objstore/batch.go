@@ -184,4 +184,3 @@ func DeletePrefix(ctx context.Context, s Store, prefix string) (n int, err error
 
 // deleteBatch bounds the keys that DeletePrefix holds.
 const deleteBatch = 1000
-
