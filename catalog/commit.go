@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"maps"
+	"strconv"
 	"strings"
 	"time"
 
@@ -40,6 +41,9 @@ type Change struct {
 	Summary    map[string]string // properties of the snapshot
 	Properties map[string]string // properties of the table, beside those of the schema
 	Location   string            // of a table that is made in a catalog; "" leaves it to the catalog
+
+	// FormatVersion is the least version of Iceberg's format that the table has afterwards; 0: that which its schema needs.
+	FormatVersion int
 }
 
 // NoSnapshot is the Parent of a change to a table that has none.
@@ -170,6 +174,9 @@ func commitOnce(ctx context.Context, cat catalog.Catalog, ident table.Identifier
 
 func name(ident table.Identifier) string { return strings.Join(ident, ".") }
 
+// version is the format version that the table needs.
+func (c Change) version() int { return max(c.FormatVersion, c.Schema.FormatVersion()) }
+
 // builder collects the updates of one try.
 type builder struct {
 	change   Change
@@ -188,6 +195,7 @@ func (b *builder) create(ctx context.Context, cat catalog.Catalog, ident table.I
 	if p, ok := cat.(*Path); ok {
 		props := iceberg.Properties(b.change.Schema.Properties())
 		maps.Copy(props, b.change.Properties)
+		props[table.PropertyFormatVersion] = strconv.Itoa(b.change.version())
 		t, err := p.stage(ctx, ident, sc, props)
 		if err != nil {
 			return nil, err
@@ -195,7 +203,7 @@ func (b *builder) create(ctx context.Context, cat catalog.Catalog, ident table.I
 		b.staged, b.reqs, b.updates = true, []table.Requirement{table.AssertCreate()}, creation(t.Metadata())
 		return t, sameIDs(sc, t.Schema())
 	}
-	if err := create(ctx, cat, ident, b.change.Schema, b.change.Location, b.change.Properties); err != nil {
+	if err := create(ctx, cat, ident, b.change.Schema, b.change.version(), b.change.Location, b.change.Properties); err != nil {
 		return nil, err
 	}
 	t, err := cat.LoadTable(ctx, ident)
@@ -220,6 +228,9 @@ func (b *builder) updateSchema(t *table.Table) error {
 	if err := checkEvolution(t.Schema(), have.LastColumnID(), want.Iceberg, b.change.Replace); err != nil {
 		return err
 	}
+	if v := b.change.version(); v > have.Version() {
+		b.updates = append(b.updates, table.NewUpgradeFormatVersionUpdate(v))
+	}
 	if !t.Schema().Equals(want.Iceberg) {
 		sc := iceberg.NewSchemaWithIdentifiers(t.Schema().ID+1, want.Iceberg.IdentifierFieldIDs, want.Iceberg.Fields()...)
 		b.updates = append(b.updates, table.NewAddSchemaUpdate(sc), table.NewSetCurrentSchemaUpdate(-1))
@@ -229,6 +240,9 @@ func (b *builder) updateSchema(t *table.Table) error {
 	maps.Copy(props, b.change.Properties)
 	if set := changedProperties(t.Properties(), props); len(set) > 0 {
 		b.updates = append(b.updates, table.NewSetPropertiesUpdate(set))
+	}
+	if _, stale := t.Properties()[EncodingsProperty]; stale && props[EncodingsProperty] == "" {
+		b.updates = append(b.updates, table.NewRemovePropertiesUpdate([]string{EncodingsProperty}))
 	}
 	return nil
 }

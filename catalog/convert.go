@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/extensions"
 	"github.com/apache/iceberg-go"
 
 	"github.com/snapexport/snapexport/fault"
@@ -30,6 +31,8 @@ func (c *converter) typ(t arrow.DataType) (iceberg.Type, error) {
 		return c.mapped(t)
 	case *arrow.StructType:
 		return c.structure(t)
+	case *extensions.VariantType:
+		return iceberg.VariantType{}, nil
 	case *arrow.FixedSizeBinaryType: // never Iceberg's fixed: a long one kills Spark's reader
 		return iceberg.PrimitiveTypes.Binary, nil
 	case *arrow.TimestampType:

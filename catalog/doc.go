@@ -27,12 +27,16 @@ const FieldIDKey = datafile.FieldIDKey
 const (
 	MilvusIDKey  = "milvus.field_id" // decimal; system columns have none
 	MilvusDocKey = "milvus.doc"      // becomes the column's comment
+
+	EncodingKey = "milvus.encoding" // of vectors that are bytes: how to decode them, as JSON
 )
 
 // Properties of tables and of snapshot summaries.
 const (
 	ExportIDProperty = "snapexport.export-id" // of a snapshot: what makes Commit repeatable
 	FieldIDsProperty = "milvus.field-ids"     // of a table: a JSON object, column name to Milvus field id
+
+	EncodingsProperty = "milvus.vector-encodings" // of a table with vectors that are bytes: a JSON object, column name to encoding
 )
 
 const op = "commit to table"

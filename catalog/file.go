@@ -16,7 +16,7 @@ func DataFile(path string, s datafile.Stats) (iceberg.DataFile, error) {
 	sizes, values, nulls, nans := map[int]int64{}, map[int]int64{}, map[int]int64{}, map[int]int64{}
 	lower, upper := map[int][]byte{}, map[int][]byte{}
 	for _, f := range s.Fields {
-		sizes[f.ID] = f.Bytes
+		sizes[f.ID] += f.Bytes // a variant is two Parquet columns
 		count(values, f.ID, f.Values)
 		count(nulls, f.ID, f.Nulls)
 		count(nans, f.ID, f.NaNs)

@@ -20,7 +20,7 @@ import (
 // createTries is how often a create whose outcome is unknown is looked at and repeated.
 const createTries = 5
 
-// formatVersion of new tables: 2 is what every engine reads.
+// formatVersion of new tables that need no other: 2 is what every engine reads.
 const formatVersion = 2
 
 // CreateTable makes a table without a snapshot. [Commit] does not need it: there, table and first snapshot come together.

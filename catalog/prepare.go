@@ -35,7 +35,7 @@ func Prepare(ctx context.Context, cat catalog.Catalog, ident table.Identifier, s
 		if _, ok := cat.(*Path); ok {
 			return &Preparation{Schema: schema}, nil
 		}
-		if err := create(ctx, cat, ident, schema, location, props); err != nil {
+		if err := create(ctx, cat, ident, schema, schema.FormatVersion(), location, props); err != nil {
 			return nil, err
 		}
 		t, err = Load(ctx, cat, ident)
@@ -51,10 +51,10 @@ func Prepare(ctx context.Context, cat catalog.Catalog, ident table.Identifier, s
 }
 
 // create makes a table without a snapshot in a catalog that is not ours. That it is there already is fine.
-func create(ctx context.Context, cat catalog.Catalog, ident table.Identifier, s *Schema, location string, props map[string]string) error {
+func create(ctx context.Context, cat catalog.Catalog, ident table.Identifier, s *Schema, version int, location string, props map[string]string) error {
 	all := iceberg.Properties(s.Properties())
 	maps.Copy(all, props)
-	all[table.PropertyFormatVersion] = strconv.Itoa(formatVersion)
+	all[table.PropertyFormatVersion] = strconv.Itoa(version)
 	opts := []catalog.CreateTableOpt{catalog.WithProperties(all)}
 	if location != "" {
 		opts = append(opts, catalog.WithLocation(location))

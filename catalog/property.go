@@ -49,7 +49,42 @@ func (s *Schema) identity() map[string]string {
 			out[FieldIDsProperty] = string(b)
 		}
 	}
+	if v := Encodings(s.Arrow); v != "" {
+		out[EncodingsProperty] = v
+	}
 	return out
+}
+
+// Encodings returns the encodings of the schema's vectors that are bytes, as a JSON object with the names of their columns
+// (chunks.element.v for the member of a struct array); "" if there are none.
+func Encodings(s *arrow.Schema) string {
+	all := map[string]json.RawMessage{}
+	for _, f := range s.Fields() {
+		addEncodings(all, f, f.Name)
+	}
+	if len(all) == 0 {
+		return ""
+	}
+	b, err := json.Marshal(all)
+	if err != nil {
+		return ""
+	}
+	return string(b)
+}
+
+func addEncodings(all map[string]json.RawMessage, f arrow.Field, path string) {
+	if v, ok := f.Metadata.GetValue(EncodingKey); ok {
+		all[path] = json.RawMessage(v)
+	}
+	list, ok := f.Type.(*arrow.ListType)
+	if !ok {
+		return
+	}
+	if st, ok := list.Elem().(*arrow.StructType); ok {
+		for _, m := range st.Fields() {
+			addEncodings(all, m, path+".element."+m.Name)
+		}
+	}
 }
 
 // addMetrics turns statistics off for what has no use for them: each element of each vector.

@@ -17,6 +17,16 @@ type Schema struct {
 	Arrow   *arrow.Schema // FieldIDKey on every field, nested ones included
 }
 
+// FormatVersion is the lowest version of Iceberg's format that has the schema's types: 2, or 3 with a variant.
+func (s *Schema) FormatVersion() int {
+	for _, f := range s.Iceberg.Fields() {
+		if _, ok := f.Type.(iceberg.VariantType); ok {
+			return 3
+		}
+	}
+	return formatVersion
+}
+
 // SchemaOptions refine [FromArrow].
 type SchemaOptions struct {
 	// Identifier names columns whose values identify a row. They must be required.

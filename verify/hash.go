@@ -49,6 +49,7 @@ func ParseHash(s string) (Hash, error) {
 // and add their sums.
 type Hasher struct {
 	columns []hashColumn
+	byValue map[string]bool // columns whose JSON counts by its value, not its text
 	sum     Hash
 	row     []byte
 }
@@ -86,7 +87,7 @@ func (h *Hasher) Add(batch arrow.RecordBatch) error {
 	for i := range h.columns {
 		c := &h.columns[i]
 		var err error
-		if c.encoder, err = encoderOf(batch.Column(c.index)); err != nil {
+		if c.encoder, err = h.encoderOf(batch, c.index); err != nil {
 			return fmt.Errorf("column %s: %w", batch.ColumnName(c.index), err)
 		}
 	}
@@ -100,6 +101,13 @@ func (h *Hasher) Add(batch arrow.RecordBatch) error {
 		h.row = row
 	}
 	return nil
+}
+
+func (h *Hasher) encoderOf(batch arrow.RecordBatch, i int) (encode, error) {
+	if h.byValue[batch.ColumnName(i)] {
+		return valueEncoderOf(batch.Column(i))
+	}
+	return encoderOf(batch.Column(i))
 }
 
 // Sum returns the hash of all rows added so far.

@@ -5,11 +5,13 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/array"
 
 	"github.com/snapexport/snapexport/fault"
+	"github.com/snapexport/snapexport/form"
+	"github.com/snapexport/snapexport/milvus"
 )
 
-// label gives the columns of a table's batch the Milvus field ids of the schema's columns of the same name, members of
-// structs included. Other columns are left out.
-func label(batch arrow.RecordBatch, schema *arrow.Schema) (arrow.RecordBatch, error) {
+// label gives the columns of a table's batch the form and the Milvus field ids of the schema's columns of the same name,
+// members of structs included. Other columns are left out.
+func label(batch arrow.RecordBatch, schema *arrow.Schema, collection *milvus.Schema) (arrow.RecordBatch, error) {
 	var fields []arrow.Field
 	var cols []arrow.Array
 	for i, f := range batch.Schema().Fields() {
@@ -17,12 +19,16 @@ func label(batch arrow.RecordBatch, schema *arrow.Schema) (arrow.RecordBatch, er
 		if !ok {
 			continue
 		}
-		t, err := labelType(f.Type, want[0].Type)
+		col, err := form.Canonical(collection, want[0], batch.Column(i))
+		if err != nil {
+			return nil, err
+		}
+		t, err := labelType(col.DataType(), want[0].Type)
 		if err != nil {
 			return nil, fault.Place(err, f.Name)
 		}
 		fields = append(fields, arrow.Field{Name: f.Name, Type: t, Nullable: true, Metadata: want[0].Metadata})
-		cols = append(cols, array.MakeFromData(relabel(batch.Column(i).Data(), t)))
+		cols = append(cols, array.MakeFromData(relabel(col.Data(), t)))
 	}
 	return array.NewRecordBatch(arrow.NewSchema(fields, nil), cols, batch.NumRows()), nil
 }
