@@ -126,6 +126,7 @@ func (s *Snapshot) adopt(seg *milvus.Segment, m *loon.Manifest) error {
 		deltas.Binlogs = append(deltas.Binlogs, milvus.Binlog{File: file, LogID: milvus.LogID(manifestNumber(d.Path)), Entries: d.Entries})
 	}
 	seg.Deltalogs = []milvus.FieldBinlog{deltas}
+	seg.LOBsListed = m.LOBsListed
 	for _, l := range m.LOBs {
 		file, err := s.paths.Resolve(loon.Resolve(recorded.Base, loon.SectionLOB, l.Path))
 		if err != nil {

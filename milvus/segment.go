@@ -121,8 +121,9 @@ type Segment struct {
 	TextIndexes []FieldStats
 	JSONStats   []FieldStats
 
-	// LOBs are the files of long texts as far as a V3 manifest lists them, which older ones do not.
-	LOBs []LOBFile
+	// LOBs are the files of long texts that a V3 manifest lists. Older ones list none: then LOBsListed is false.
+	LOBs       []LOBFile
+	LOBsListed bool
 
 	// ManifestPath is a plain path (V2, optional) or JSON text {"ver":N,"base_path":...} (V3); "" if there is none.
 	ManifestPath string

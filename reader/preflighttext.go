@@ -59,10 +59,22 @@ func (s *Scan) checkTexts(ctx context.Context, seg *milvus.Segment, g *group, f 
 	if err != nil {
 		return 0, err
 	}
-	if index, ok := file.Find(f); ok && !allInline(file, index) {
+	if index, ok := file.Find(f); ok && !allInline(file, index) && (!seg.LOBsListed || stored(file, index) <= doubtedText) {
 		err = s.readTexts(seg, g, f)
 	}
 	return g.bytes[0].n, err
+}
+
+// doubtedText is the size of a column up to which it is read although its manifest lists no LOB file. The list should be true;
+// larger columns are not read twice for it.
+const doubtedText = 4 << 20
+
+// stored returns the bytes of the column in the file.
+func stored(file *packed.File, column int) (n int64) {
+	for _, g := range file.RowGroups() {
+		n += g.Chunks[column].CompressedSize
+	}
+	return n
 }
 
 // allInline reports whether statistics show that no value of the column is a reference: the flag comes first, and that of

@@ -46,8 +46,17 @@ const syncSize = 16
 // decodeContainer decodes an Avro object container of one record, without compression.
 func decodeContainer(b []byte) (*Manifest, error) {
 	d := &decoder{buf: b, off: len(containerMagic)}
+	s, sync, err := d.header()
+	if err != nil {
+		return nil, err
+	}
+	return d.block(s, sync)
+}
+
+// header reads the schema of a container's records and the marker that ends its parts.
+func (d *decoder) header() (s *schema, sync []byte, err error) {
 	meta := map[string]string{}
-	err := d.blocks(func() error {
+	err = d.blocks(func() error {
 		k, err := d.text(true)
 		if err != nil {
 			return err
@@ -56,23 +65,21 @@ func decodeContainer(b []byte) (*Manifest, error) {
 		return err
 	})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if codec := meta["avro.codec"]; codec != "" && codec != "null" {
-		return nil, fault.Unsupported(op, "Avro codec %q", codec)
+		return nil, nil, fault.Unsupported(op, "Avro codec %q", codec)
 	}
-	sync, err := d.take(syncSize)
-	if err != nil {
-		return nil, err
+	if sync, err = d.take(syncSize); err != nil {
+		return nil, nil, err
 	}
-	s, err := parseSchema([]byte(meta["avro.schema"]))
-	if err != nil {
-		return nil, err
+	if s, err = parseSchema([]byte(meta["avro.schema"])); err != nil {
+		return nil, nil, err
 	}
 	if s.kind != "record" {
-		return nil, fault.Unsupported(op, "the container holds %s, not a record", s.kind)
+		return nil, nil, fault.Unsupported(op, "the container holds %s, not a record", s.kind)
 	}
-	return d.block(s, sync)
+	return s, sync, nil
 }
 
 // block reads the one block of one record.
@@ -136,6 +143,7 @@ func fromRecord(r map[string]any) (*Manifest, error) {
 	for _, d := range records(r, "delta_logs") {
 		m.Deltas = append(m.Deltas, Delta{Path: text(d, "path"), Type: int(long(d, "type")), Entries: long(d, "num_entries")})
 	}
+	_, m.LOBsListed = r["lob_files"]
 	for _, l := range records(r, "lob_files") {
 		m.LOBs = append(m.LOBs, LOBFile{Path: text(l, "path"), Field: long(l, "field_id"), TotalRows: long(l, "total_rows"),
 			ValidRows: long(l, "valid_rows"), Bytes: long(l, "file_size_bytes")})
@@ -171,9 +179,11 @@ const (
 	milvIndexes = `{"type":"array","items":{"type":"record","name":"I","fields":[{"name":"column_name","type":"string"},{"name":"index_type","type":"string"},{"name":"path","type":"string"},{"name":"properties","type":{"type":"map","values":"string"}}]}}`
 )
 
-// decodeMILV decodes the raw encoding: a magic number, a version, sections back to back.
-func decodeMILV(b []byte) (*Manifest, error) {
-	d := &decoder{buf: b, off: len(milvMagic)}
+// milvSection is a part of the raw encoding.
+type milvSection struct{ name, schema string }
+
+// milvSections reads the version and returns the sections that follow, of which the last may be absent.
+func (d *decoder) milvSections() ([]milvSection, error) {
 	version, err := d.long()
 	if err != nil {
 		return nil, err
@@ -185,8 +195,18 @@ func decodeMILV(b []byte) (*Manifest, error) {
 	if version >= 3 {
 		stats = milvStats3
 	}
+	return []milvSection{{"column_groups", milvGroups}, {"delta_logs", milvDeltas}, {"stats", stats}, {"indexes", milvIndexes}}, nil
+}
+
+// decodeMILV decodes the raw encoding: a magic number, a version, sections back to back.
+func decodeMILV(b []byte) (*Manifest, error) {
+	d := &decoder{buf: b, off: len(milvMagic)}
+	sections, err := d.milvSections()
+	if err != nil {
+		return nil, err
+	}
 	r := map[string]any{}
-	for _, s := range []struct{ name, schema string }{{"column_groups", milvGroups}, {"delta_logs", milvDeltas}, {"stats", stats}, {"indexes", milvIndexes}} {
+	for _, s := range sections {
 		if s.name == "indexes" && d.left() == 0 {
 			break // written by versions 2 and 3 only
 		}

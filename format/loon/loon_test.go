@@ -20,6 +20,7 @@ import (
 
 func sample() *Manifest {
 	return &Manifest{
+		LOBsListed: true,
 		Groups: []ColumnGroup{
 			{Columns: []string{"0", "1", "100"}, Format: FormatParquet, Files: []File{{"0_a.parquet", 0, 40, 1234, 99}, {"0_b.parquet", 5, 25, 0, 0}}},
 			{Columns: []string{"101"}, Format: FormatParquet, Files: []File{{"1_c.parquet", 0, 60, 0, 0}}},

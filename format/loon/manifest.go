@@ -27,6 +27,8 @@ type Manifest struct {
 	Groups []ColumnGroup
 	Deltas []Delta
 	LOBs   []LOBFile
+
+	LOBsListed bool // false: of a version that lists no LOB files though there may be some
 }
 
 // ColumnGroup is a set of columns and the files that hold them, in order of rows.
