@@ -42,11 +42,11 @@ func (r *runner) parquet(ctx context.Context) (*Result, error) {
 	if _, err := Preflight(ctx, r.scan, r.progress); err != nil {
 		return nil, err
 	}
-	schema, err := catalog.FromArrow(r.scan.Schema(), catalog.SchemaOptions{})
+	schema, err := catalog.FromArrow(r.form.Schema(), catalog.SchemaOptions{})
 	if err != nil {
 		return nil, err
 	}
-	work, err := runTasks(ctx, r.scan, r.plan, r.opts, r.table, schema.Arrow, r.file, r.progress)
+	work, err := runTasks(ctx, r.scan, r.form, r.plan, r.opts, r.table, schema.Arrow, r.file, r.progress)
 	if err != nil {
 		return nil, err
 	}

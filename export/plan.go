@@ -11,8 +11,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/snapexport/snapexport/catalog"
 	"github.com/snapexport/snapexport/fault"
+	"github.com/snapexport/snapexport/form"
 	"github.com/snapexport/snapexport/milvus"
 	"github.com/snapexport/snapexport/objstore"
 	"github.com/snapexport/snapexport/reader"
@@ -42,6 +42,8 @@ type Options struct {
 	Workers        int    // 0: DefaultWorkers
 	TargetFileSize int64  // bytes after which a task begins another file; 0: DefaultTargetFileSize
 	UnsafeCommits  bool   // commit to stores on which create-once does not hold
+	Form           form.Options
+	IcebergFormat  int    // version of Iceberg's format, 2 or 3; 0: the lowest that has the columns' types, or what the table has
 	RunID          string // random, short: part of file names
 	Version        string // of the program, for the footers
 }
@@ -66,6 +68,8 @@ type Plan struct {
 	Source     string          `json:"source"`
 	Target     string          `json:"target"`
 	Format     Format          `json:"format"`
+	Form       form.Options    `json:"form,omitzero"`
+	Iceberg    int             `json:"iceberg_format,omitempty"` // format version that was asked for or is needed; 0: none in particular
 	Snapshot   Snapshot        `json:"snapshot"`
 	Collection string          `json:"collection"`
 	Columns    []Column        `json:"columns"`
@@ -123,19 +127,24 @@ type Totals struct {
 // NewPlan decides on an export. Nothing is written, no data is read.
 func NewPlan(scan *reader.Scan, ropts reader.Options, opts Options) (*Plan, error) {
 	opts = opts.withDefaults()
+	var err error
+	if opts.Form, err = opts.Form.Normal(); err != nil {
+		return nil, err
+	}
 	if opts.Format != FormatIceberg && opts.Format != FormatParquet {
 		return nil, fault.Unsupported("plan", "format %q", opts.Format).WithHint("there are iceberg and parquet")
 	}
 	if _, err := objstore.Parse(opts.Target); err != nil {
 		return nil, err
 	}
-	if _, err := catalog.FromArrow(scan.Schema(), catalog.SchemaOptions{}); err != nil {
-		return nil, err // names and types that no table can have
+	forms, version, err := opts.forms(scan)
+	if err != nil {
+		return nil, err
 	}
 	snap := scan.Snapshot()
 	rule := scan.Rule()
 	p := &Plan{
-		RunID: opts.RunID, Source: snap.Source, Target: strings.TrimRight(opts.Target, "/"), Format: opts.Format,
+		RunID: opts.RunID, Source: snap.Source, Target: strings.TrimRight(opts.Target, "/"), Format: opts.Format, Form: opts.Form, Iceberg: version,
 		Snapshot:   Snapshot{Name: snap.Name, ID: snap.ID, CollectionID: snap.Collection.ID, CreateTS: snap.CreateTS},
 		Collection: snap.Collection.Database + "." + snap.Collection.Schema.Name,
 		Rule: Rule{AsOf: rule.AsOf, TTLNowMilli: rule.TTL.NowMilli, TTLAgeMilli: rule.TTL.MaxAgeMilli, TTLField: rule.TTL.Field,
@@ -147,7 +156,7 @@ func NewPlan(scan *reader.Scan, ropts reader.Options, opts Options) (*Plan, erro
 	if ropts.Where != nil {
 		p.Rule.Where = ropts.Where.String()
 	}
-	for _, f := range scan.Schema().Fields() {
+	for _, f := range forms.Schema().Fields() {
 		doc, _ := f.Metadata.GetValue(reader.MetaDoc)
 		p.Columns = append(p.Columns, Column{f.Name, f.Type.String(), f.Nullable, doc})
 	}
@@ -194,6 +203,9 @@ func (p *Plan) fingerprint(scan *reader.Scan) string {
 	_ = enc.Encode(p.Snapshot) // a hash takes every write, and these types always encode
 	_ = enc.Encode(p.Columns)
 	_ = enc.Encode(p.Rule)
+	if p.Form != (form.Options{}) {
+		_ = enc.Encode(p.Form)
+	}
 	var lines []string
 	for _, f := range scan.Snapshot().Collection.Schema.Fields {
 		if f.Default != nil { // which rows without a file get

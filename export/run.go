@@ -12,6 +12,7 @@ import (
 	"github.com/snapexport/snapexport/datafile"
 	"github.com/snapexport/snapexport/describe"
 	"github.com/snapexport/snapexport/fault"
+	"github.com/snapexport/snapexport/form"
 	"github.com/snapexport/snapexport/milvus"
 	"github.com/snapexport/snapexport/objstore"
 	"github.com/snapexport/snapexport/reader"
@@ -75,6 +76,9 @@ func Run(ctx context.Context, scan *reader.Scan, plan *Plan, opts Options, opene
 	progress.SegmentsTotal.Store(int64(plan.Totals.Segments))
 	progress.RowsTotal.Store(plan.Totals.Rows)
 	r := &runner{scan: scan, plan: plan, opts: opts, table: table{store, root}, progress: progress}
+	if r.form, err = form.New(&scan.Snapshot().Collection.Schema, scan.Schema(), plan.Form); err != nil {
+		return nil, err
+	}
 	if err := r.reserve(ctx, budget); err != nil {
 		return nil, err
 	}
@@ -95,6 +99,7 @@ type runner struct {
 	table    table
 	progress *Progress
 	catalog  *catalog.Path
+	form     *form.Form
 	file     datafile.Options
 	warnings []describe.Warning
 }
@@ -132,7 +137,7 @@ func (r *runner) reserve(ctx context.Context, budget *reader.Budget) error {
 	if f, ok := r.scan.Snapshot().Collection.Schema.PrimaryKey(); ok {
 		key = f.Name
 	}
-	r.file = datafile.Options{RowGroupBytes: group, Keys: []string{key}, KeyValues: r.footer()}
+	r.file = datafile.Options{RowGroupBytes: group, Keys: []string{key}, KeyValues: r.footer(), ArrowSchema: r.plan.Form.Vectors == form.VectorsFixedList}
 	if r.opts.Version != "" {
 		r.file.CreatedBy = fmt.Sprintf("snapexport version %s (build unknown)", r.opts.Version)
 	}
@@ -148,16 +153,23 @@ func rowGroup(budget, workers, need, upload int64) int64 {
 // footer gives the key-values of each data file's footer.
 func (r *runner) footer() []milvus.KeyValue {
 	s := r.plan.Snapshot
-	return []milvus.KeyValue{
+	out := []milvus.KeyValue{
 		{Key: propertyCollection, Value: r.plan.Collection}, {Key: propertyCollectionID, Value: strconv.FormatInt(int64(s.CollectionID), 10)},
 		{Key: propertySnapshot, Value: s.Name}, {Key: catalog.ExportIDProperty, Value: r.plan.ExportID},
 	}
+	if v := catalog.Encodings(r.form.Schema()); v != "" {
+		out = append(out, milvus.KeyValue{Key: catalog.EncodingsProperty, Value: v})
+	}
+	return out
 }
 
 func (r *runner) iceberg(ctx context.Context) (*Result, error) {
 	ident := catalog.Ident(r.plan.Target)
 	have, err := catalog.Load(ctx, r.catalog, ident)
 	if err != nil && !errors.Is(err, fault.ErrMissing) {
+		return nil, err
+	}
+	if err := r.checkVersion(have); err != nil {
 		return nil, err
 	}
 	if have != nil && !r.opts.Replace {
@@ -174,11 +186,11 @@ func (r *runner) iceberg(ctx context.Context) (*Result, error) {
 	if err := r.checkCommits(ctx); err != nil {
 		return nil, err
 	}
-	schema, err := catalog.FromArrow(r.scan.Schema(), catalog.SchemaOptions{Table: have, Replace: r.opts.Replace})
+	schema, err := catalog.FromArrow(r.form.Schema(), catalog.SchemaOptions{Table: have, Replace: r.opts.Replace})
 	if err != nil {
 		return nil, err
 	}
-	work, err := runTasks(ctx, r.scan, r.plan, r.opts, r.table, schema.Arrow, r.file, r.progress)
+	work, err := runTasks(ctx, r.scan, r.form, r.plan, r.opts, r.table, schema.Arrow, r.file, r.progress)
 	if err != nil {
 		return nil, err
 	}
@@ -265,8 +277,9 @@ func (r *runner) commit(ctx context.Context, have *catalog.Table, schema *catalo
 	result := r.result(work)
 	change := catalog.Change{
 		ExportID: exportID, Schema: schema, Replace: true, Tag: catalog.Tag(r.plan.Snapshot.Name),
-		Summary: r.summary(result), Properties: r.properties(),
+		Summary: r.summary(result), Properties: r.properties(), FormatVersion: r.plan.Iceberg,
 	}
+	r.sayVersion()
 	if !r.opts.Replace {
 		change.Check = r.mine
 	}

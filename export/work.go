@@ -11,6 +11,7 @@ import (
 
 	"github.com/snapexport/snapexport/datafile"
 	"github.com/snapexport/snapexport/fault"
+	"github.com/snapexport/snapexport/form"
 	"github.com/snapexport/snapexport/milvus"
 	"github.com/snapexport/snapexport/objstore"
 	"github.com/snapexport/snapexport/reader"
@@ -35,7 +36,8 @@ type worker struct {
 	plan     *Plan
 	opts     Options
 	scan     *reader.Scan
-	schema   *arrow.Schema // the scan's, with Iceberg field ids
+	form     *form.Form
+	schema   *arrow.Schema // the form's, with Iceberg field ids
 	table    table
 	progress *Progress
 	file     datafile.Options
@@ -63,7 +65,7 @@ type openFile struct {
 }
 
 // runTasks works through all tasks with several workers. On an error it removes the files that were written.
-func runTasks(ctx context.Context, scan *reader.Scan, plan *Plan, opts Options, t table, schema *arrow.Schema, file datafile.Options, progress *Progress) (Work, error) {
+func runTasks(ctx context.Context, scan *reader.Scan, forms *form.Form, plan *Plan, opts Options, t table, schema *arrow.Schema, file datafile.Options, progress *Progress) (Work, error) {
 	workers := make([]*worker, min(opts.Workers, max(1, len(plan.Tasks))))
 	queue := make(chan Task)
 	g, gctx := errgroup.WithContext(ctx)
@@ -79,7 +81,7 @@ func runTasks(ctx context.Context, scan *reader.Scan, plan *Plan, opts Options, 
 		return nil
 	})
 	for i := range workers {
-		w := &worker{plan: plan, opts: opts, scan: scan, schema: schema, table: t, progress: progress, file: file}
+		w := &worker{plan: plan, opts: opts, scan: scan, form: forms, schema: schema, table: t, progress: progress, file: file}
 		workers[i] = w
 		g.Go(func() error {
 			for task := range queue {
@@ -164,7 +166,12 @@ func (w *worker) write(ctx context.Context, batch arrow.RecordBatch) error {
 			return err
 		}
 	}
-	if err := w.open.writer.Write(batch); err != nil {
+	formed, err := w.form.Convert(batch)
+	if err != nil {
+		return err
+	}
+	defer formed.Release()
+	if err := w.open.writer.Write(formed); err != nil {
 		return err
 	}
 	w.progress.RowsWritten.Add(batch.NumRows())

@@ -26,14 +26,15 @@ type source interface {
 
 // cursor walks the rows of one field in one chunk: the pages of its source, or a constant where there is none.
 type cursor struct {
-	scan  *Scan
-	field milvus.Field
-	name  string // of the file, for errors
-	pages source // nil: a constant
-	bad   BadRows
-	json  bool // check that JSON is JSON
-	lob   bool // values are texts with a flag in front
-	texts UnreadableText
+	scan    *Scan
+	field   milvus.Field
+	name    string // of the file, for errors
+	pages   source // nil: a constant
+	bad     BadRows
+	json    bool // check that JSON is JSON
+	variant bool // check that JSON can be a variant
+	lob     bool // values are texts with a flag in front
+	texts   UnreadableText
 
 	rest   arrow.Array // raw rows of the file's page that are not decoded yet; nil: none
 	page   arrow.Array // canonical; rows from offset on are not taken yet
@@ -83,7 +84,7 @@ func (c *cursor) decode() (err error) {
 		raw = array.NewSlice(raw, 0, int64(n))
 	}
 	c.offset, c.bads = 0, c.bads[:0]
-	opts := cell.Options{CheckJSON: c.json}
+	opts := cell.Options{CheckJSON: c.json, CheckVariant: c.variant}
 	if c.bad != BadFail {
 		opts.OnBad = func(row int, _ error) error {
 			c.bads = append(c.bads, row)

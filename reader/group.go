@@ -200,7 +200,7 @@ func (g *group) open(i int) (*packed.File, error) {
 
 // groupCursor returns the cursor of a field: over the group that holds it, or a constant.
 func (s *Scan) groupCursor(seg *milvus.Segment, groups []*group, f milvus.Field) (*cursor, error) {
-	c := &cursor{scan: s, field: f, bad: s.onBad(f), json: s.opts.CheckJSON, lob: flagged(seg, f), texts: s.texts(f)}
+	c := &cursor{scan: s, field: f, bad: s.onBad(f), json: s.opts.CheckJSON, variant: s.opts.CheckVariant, lob: flagged(seg, f), texts: s.texts(f)}
 	var found *group
 	for _, g := range groups {
 		holds, err := g.holds(f)

@@ -78,7 +78,8 @@ type Options struct {
 
 	UnreadableText UnreadableText
 
-	CheckJSON bool // a JSON value that is not JSON does not fit its field
+	CheckJSON    bool // a JSON value that is not JSON does not fit its field
+	CheckVariant bool // nor one that can't be a Parquet variant
 
 	MaxBatchRows int // 0: DefaultBatchRows
 	Budget       *Budget

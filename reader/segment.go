@@ -156,7 +156,7 @@ func (s *Scan) openChunk(ctx context.Context, c chunk, counts *Counts) (map[milv
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(filesAtOnce)
 	for i, f := range fields {
-		opened[i] = &cursor{scan: s, field: f, bad: s.onBad(f), json: s.opts.CheckJSON}
+		opened[i] = &cursor{scan: s, field: f, bad: s.onBad(f), json: s.opts.CheckJSON, variant: s.opts.CheckVariant}
 		b, ok := c.files[f.ID]
 		if !ok {
 			continue

@@ -15,6 +15,7 @@ import (
 
 func (a *app) exportCommand() *cobra.Command {
 	var rows rowFlags
+	var forms formFlags
 	opts := export.Options{RunID: runID(), Version: version}
 	var dryRun bool
 	var format, fileSize string
@@ -49,6 +50,9 @@ there and does nothing.
 			if err != nil {
 				return err
 			}
+			if opts.Form, err = forms.options(&ropts); err != nil {
+				return err
+			}
 			scan, err := reader.Open(snap, ropts)
 			if err != nil {
 				return err
@@ -79,13 +83,16 @@ there and does nothing.
 	}
 	f := cmd.Flags()
 	rows.register(cmd)
+	forms.register(cmd)
 	f.StringVar(&opts.Target, "to", "", "path or URI of the `TABLE`")
 	f.StringVar(&format, "format", string(export.FormatIceberg), "`FORMAT`: iceberg, or parquet for files without a table")
+	f.IntVar(&opts.IcebergFormat, "iceberg-format", 0, "`VERSION` of Iceberg's format, 2 or 3 (default: that of the table; 2 for a new one, 3 with variants)")
 	f.BoolVar(&opts.Replace, "replace", false, "make a new version, whatever the table holds")
 	f.BoolVar(&dryRun, "dry-run", false, "print the plan and the estimate; check that every file can be read, write nothing")
 	f.IntVar(&opts.Workers, "workers", runtime.NumCPU(), "`N` tasks at once")
 	f.StringVar(&fileSize, "target-file-size", "512MiB", "`SIZE` after which a task begins another file")
 	f.BoolVar(&opts.UnsafeCommits, "unsafe-commits", false, "commit also to a store on which 'store check' fails")
+	complete(cmd, "iceberg-format", "2", "3")
 	complete(cmd, "format", string(export.FormatIceberg), string(export.FormatParquet))
 	return cmd
 }
@@ -94,7 +101,11 @@ func (a *app) showPlan(p *export.Plan) error {
 	if a.json {
 		return a.printJSON(p)
 	}
-	fmt.Fprintf(a.out, "export %s of %s to %s (%s)\n\n", p.ExportID, p.Collection, p.Target, p.Format)
+	format := string(p.Format)
+	if p.Iceberg != 0 {
+		format += fmt.Sprintf(" format %d", p.Iceberg)
+	}
+	fmt.Fprintf(a.out, "export %s of %s to %s (%s)\n\n", p.ExportID, p.Collection, p.Target, format)
 	t := newTable("column", "type", "")
 	for _, c := range p.Columns {
 		t.AppendRow(table.Row{c.Name, c.Type, c.Doc})

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"runtime"
+	"strings"
 
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/spf13/cobra"
@@ -14,6 +16,7 @@ import (
 
 func (a *app) verifyCommand() *cobra.Command {
 	var rows rowFlags
+	var forms formFlags
 	workers := runtime.NumCPU()
 	cmd := &cobra.Command{
 		Use:   "verify SOURCE TABLE",
@@ -38,6 +41,9 @@ func (a *app) verifyCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if _, err := forms.options(&opts); err != nil {
+				return err
+			}
 			scan, err := reader.Open(snap, opts)
 			if err != nil {
 				return err
@@ -53,6 +59,7 @@ func (a *app) verifyCommand() *cobra.Command {
 		},
 	}
 	rows.register(cmd)
+	forms.registerJSON(cmd)
 	cmd.Flags().IntVar(&workers, "workers", workers, "`N` segments at once")
 	return cmd
 }
@@ -70,8 +77,15 @@ func (a *app) showVerdict(r *verify.Report) error {
 	}
 	t := newTable("", ">rows", "content hash")
 	t.AppendRow(table.Row{"snapshot", count(r.Snapshot.Rows), r.Snapshot.Hash})
-	t.AppendRow(table.Row{"table", count(r.Found.Rows), r.Found.Hash})
+	if len(r.JSONByValue) > 0 {
+		t = newTable("", ">rows", "hash of values")
+		t.AppendRow(table.Row{"snapshot", count(r.Snapshot.Rows), r.Snapshot.ValueHash})
+	}
+	t.AppendRow(table.Row{"table", count(r.Found.Rows), cmp.Or(r.Found.Hash, r.Found.ValueHash)})
 	fmt.Fprintln(a.out, t.Render())
+	if len(r.JSONByValue) > 0 {
+		fmt.Fprintf(a.out, "JSON was compared by value, not by text, in columns that are variants in the table: %s\n", strings.Join(r.JSONByValue, ", "))
+	}
 	for _, d := range r.Differences {
 		fmt.Fprintln(a.out, "difference:", d)
 	}
