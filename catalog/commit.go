@@ -228,7 +228,7 @@ func (b *builder) updateSchema(t *table.Table) error {
 	if err := checkEvolution(t.Schema(), have.LastColumnID(), want.Iceberg, b.change.Replace); err != nil {
 		return err
 	}
-	if v := b.change.version(); v > have.Version() {
+	if v := b.version(t); v > have.Version() {
 		b.updates = append(b.updates, table.NewUpgradeFormatVersionUpdate(v))
 	}
 	if !t.Schema().Equals(want.Iceberg) {
@@ -246,6 +246,9 @@ func (b *builder) updateSchema(t *table.Table) error {
 	}
 	return nil
 }
+
+// version is the format version that the table has after the change.
+func (b *builder) version(t *table.Table) int { return max(t.Metadata().Version(), b.change.version()) }
 
 // build adds the snapshot and its tag.
 func (b *builder) build(ctx context.Context, t *table.Table) error {

@@ -35,6 +35,30 @@ func DataFile(path string, s datafile.Stats) (iceberg.DataFile, error) {
 	return b.Build(), nil
 }
 
+// withRowIDs gives the files their first row ids, which tables of format version 3 need: from first on, one after the other.
+// A file that has one keeps it.
+func withRowIDs(files []iceberg.DataFile, first int64) ([]iceberg.DataFile, error) {
+	out := make([]iceberg.DataFile, len(files))
+	for i, f := range files {
+		if f.FirstRowID() != nil {
+			out[i] = f
+			continue
+		}
+		b, err := iceberg.NewDataFileBuilder(*iceberg.UnpartitionedSpec, f.ContentType(), f.FilePath(), f.FileFormat(), nil, nil, nil, f.Count(), f.FileSizeBytes())
+		if err != nil {
+			return nil, fault.Corrupt("describe data file", "%w", err).On(f.FilePath())
+		}
+		b.ColumnSizes(f.ColumnSizes()).ValueCounts(f.ValueCounts()).NullValueCounts(f.NullValueCounts()).NaNValueCounts(f.NaNValueCounts())
+		b.LowerBoundValues(f.LowerBoundValues()).UpperBoundValues(f.UpperBoundValues())
+		if offsets := f.SplitOffsets(); len(offsets) > 0 {
+			b.SplitOffsets(offsets)
+		}
+		out[i] = b.FirstRowID(first).Build()
+		first += f.Count()
+	}
+	return out, nil
+}
+
 func count(into map[int]int64, id int, n int64) {
 	if n != datafile.NotCounted {
 		into[id] = n

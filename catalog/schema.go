@@ -70,9 +70,9 @@ func FromArrow(s *arrow.Schema, opts SchemaOptions) (*Schema, error) {
 	return &Schema{Iceberg: ice, Arrow: arrow.NewSchema(out, &meta)}, nil
 }
 
-// fresh numbers the fields as the creation of a table does.
+// fresh numbers the fields as the creation of a table does, of the format version that has all types.
 func fresh(fields []iceberg.NestedField) ([]iceberg.NestedField, error) {
-	meta, err := table.NewMetadata(iceberg.NewSchema(0, fields...), iceberg.UnpartitionedSpec, table.UnsortedSortOrder, "", nil)
+	meta, err := table.NewMetadata(iceberg.NewSchema(0, fields...), iceberg.UnpartitionedSpec, table.UnsortedSortOrder, "", iceberg.Properties{table.PropertyFormatVersion: "3"})
 	if err != nil {
 		return nil, fault.Unsupported("make Iceberg schema", "%w", err)
 	}

@@ -19,6 +19,11 @@ func (b *builder) addSnapshot(ctx context.Context, t *table.Table, tx *table.Tra
 	if err != nil {
 		return err
 	}
+	if b.version(t) > 2 {
+		if add, err = withRowIDs(add, t.Metadata().NextRowID()); err != nil {
+			return err
+		}
+	}
 	switch {
 	case len(remove) > 0:
 		err = tx.ReplaceDataFilesWithDataFiles(ctx, remove, add, summary, table.WithoutAutoNameMapping())

@@ -21,8 +21,9 @@ func (a *app) verifyCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "verify SOURCE TABLE",
 		Short: "Tell whether a table holds exactly a snapshot's live rows",
-		Long: `Read both sides and compare rows and content hash. Give the same --columns, --where, --partitions,
---as-of, --ttl and --unreadable-text as to export. Exit code 5 means that they differ.
+		Long: `Read both sides and compare rows and content hash, whatever form vectors have in the table. JSON that
+is stored as variant is compared by value. Give the same --columns, --where, --partitions, --as-of,
+--ttl and --unreadable-text as to export. Exit code 5 means that they differ.
 
 ` + sourceHelp,
 		Example: "  snapexport verify 's3://bucket#docs/backup_20240101' s3a://lake/docs",
