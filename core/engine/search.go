@@ -1,0 +1,222 @@
+package engine
+
+import (
+	"cmp"
+	"context"
+	"runtime"
+	"slices"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/snapexport/snapexport/core/metastore"
+	"github.com/snapexport/snapexport/core/status"
+	"github.com/snapexport/snapexport/format/cell"
+	"github.com/snapexport/snapexport/milvus"
+)
+
+// maxHits bounds limit plus offset, Milvus's default.
+const maxHits = 16384
+
+// Search compares every live row that the filter selects with the vectors and returns, for each of these, the nearest. Rows
+// whose vector is NULL are never near, nor are those that share no index with a sparse vector.
+func (e *Engine) Search(ctx context.Context, c *metastore.Collection, s Search) ([]Hits, error) {
+	f, metric, err := checkSearch(c, s)
+	if err != nil {
+		return nil, err
+	}
+	fields, err := outputFields(c, s.Fields)
+	if err != nil {
+		return nil, err
+	}
+	v, err := e.choose(ctx, c, s.Filter, s.Values, s.Partitions, append([]milvus.Field{f}, fields...))
+	if err != nil {
+		return nil, err
+	}
+	found := make([][]top, len(v.parts)) // by part and vector
+	g, each := errgroup.WithContext(ctx)
+	g.SetLimit(runtime.GOMAXPROCS(0))
+	for i, p := range v.parts {
+		if !p.mask.None() {
+			g.Go(func() (err error) {
+				found[i], err = searchPart(each, int32(i), p, f, metric, s)
+				return err
+			})
+		}
+	}
+	if err := g.Wait(); err != nil {
+		return nil, err
+	}
+	out := make([]Hits, s.Vectors.Len())
+	for q := range out {
+		if out[q], err = v.hits(found, q, metric, s, fields); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+func checkSearch(c *metastore.Collection, s Search) (milvus.Field, string, error) {
+	f, ok := c.Schema.Field(s.Field)
+	if !ok {
+		return f, "", status.Invalid("fieldID not found: %d", s.Field)
+	}
+	metric, err := chooseMetric(c, f, s.Metric)
+	if err != nil {
+		return f, "", err
+	}
+	t, err := cell.Type(f)
+	switch {
+	case err != nil:
+		return f, "", err
+	case s.Vectors == nil || s.Vectors.Len() == 0 || s.Vectors.NullN() > 0:
+		return f, "", status.Invalid("vectors to search for are missing")
+	case !arrow.TypeEqual(t, s.Vectors.DataType()):
+		return f, "", status.Invalid("vector dimension mismatch: field %s has vectors of %v, the search %v", f.Name, t, s.Vectors.DataType())
+	case s.Limit < 1 || s.Offset < 0 || s.Limit+s.Offset > maxHits:
+		return f, "", status.Invalid("(offset+limit) should be in range [1, %d], but got %d and %d", maxHits, s.Offset, s.Limit)
+	case s.Radius != nil && !finite(*s.Radius) || s.RangeFilter != nil && !finite(*s.RangeFilter):
+		return f, "", status.Invalid("radius and range_filter must be numbers")
+	}
+	f.Nullable = false // of the query's vectors
+	_, err = checkValues(f, s.Vectors)
+	return f, metric, err
+}
+
+// hit is a row and its score, negated where more is nearer: less is always nearer.
+type hit struct {
+	distance float32
+	ref
+}
+
+func nearer(a, b hit) int {
+	return cmp.Or(cmp.Compare(a.distance, b.distance), cmp.Compare(a.part, b.part), cmp.Compare(a.row, b.row))
+}
+
+// top keeps the nearest hits, as a heap with the farthest first.
+type top struct {
+	limit int
+	heap  []hit
+}
+
+func (t *top) add(h hit) {
+	if len(t.heap) < t.limit {
+		t.heap = append(t.heap, h)
+		for i := len(t.heap) - 1; i > 0; {
+			up := (i - 1) / 2
+			if nearer(t.heap[i], t.heap[up]) <= 0 {
+				break
+			}
+			t.heap[i], t.heap[up] = t.heap[up], t.heap[i]
+			i = up
+		}
+		return
+	}
+	if nearer(h, t.heap[0]) >= 0 {
+		return
+	}
+	t.heap[0] = h
+	for i := 0; ; {
+		far := i
+		for _, down := range [2]int{2*i + 1, 2*i + 2} {
+			if down < len(t.heap) && nearer(t.heap[down], t.heap[far]) > 0 {
+				far = down
+			}
+		}
+		if far == i {
+			return
+		}
+		t.heap[i], t.heap[far] = t.heap[far], t.heap[i]
+		i = far
+	}
+}
+
+// tile is how many rows are compared with every vector before the next ones are: so many stay in the processor's cache.
+const tile = 256
+
+// searchPart returns the nearest rows of a part for each vector.
+func searchPart(ctx context.Context, index int32, p *part, f milvus.Field, metric string, s Search) ([]top, error) {
+	column := p.columns[f.ID]
+	make1, err := scorers(metric, column, s.Vectors)
+	if err != nil {
+		return nil, err
+	}
+	n := s.Vectors.Len()
+	tops, scores := make([]top, n), make([]scorer, n)
+	for q := range n {
+		tops[q].limit, scores[q] = int(s.Limit+s.Offset), make1(q)
+	}
+	accept := s.bounds(metric, f.Type)
+	sign := float32(1)
+	if !ascending(metric) {
+		sign = -1
+	}
+	rows := make([]int32, 0, tile)
+	compare := func() error {
+		for q := range n {
+			for _, row := range rows {
+				if score := scores[q](int(row)); accept == nil || accept(score) {
+					tops[q].add(hit{sign * score, ref{index, row}})
+				}
+			}
+		}
+		rows = rows[:0]
+		return ctx.Err()
+	}
+	for row := range p.mask.Rows() {
+		if column.IsNull(row) {
+			continue
+		}
+		if rows = append(rows, int32(row)); len(rows) == tile {
+			if err := compare(); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return tops, compare()
+}
+
+// bounds returns which scores count; nil for all.
+func (s Search) bounds(metric string, t milvus.DataType) func(float32) bool {
+	if s.Radius == nil && s.RangeFilter == nil && t != milvus.TypeSparseVector {
+		return nil
+	}
+	up := ascending(metric)
+	return func(score float32) bool {
+		v := float64(score)
+		switch {
+		case t == milvus.TypeSparseVector && !(v > 0):
+			return false
+		case s.Radius != nil && (up && v >= *s.Radius || !up && v <= *s.Radius):
+			return false
+		case s.RangeFilter != nil && (up && v < *s.RangeFilter || !up && v > *s.RangeFilter):
+			return false
+		}
+		return true
+	}
+}
+
+// hits puts together what the parts found for vector q.
+func (v *view) hits(found [][]top, q int, metric string, s Search, fields []milvus.Field) (Hits, error) {
+	var all []hit
+	for _, tops := range found {
+		if tops != nil {
+			all = append(all, tops[q].heap...)
+		}
+	}
+	slices.SortFunc(all, nearer)
+	all = all[min(s.Offset, int64(len(all))):]
+	all = all[:min(s.Limit, int64(len(all)))]
+	picked, scores := make([]ref, len(all)), make([]float32, len(all))
+	for i, h := range all {
+		if picked[i], scores[i] = h.ref, h.distance; !ascending(metric) {
+			scores[i] = -h.distance
+		}
+	}
+	rows, err := v.rows(append([]milvus.Field{v.key}, fields...), picked)
+	out := Hits{IDs: rows.Columns[v.key.ID], Scores: scores, Rows: rows}
+	if !slices.ContainsFunc(fields, func(f milvus.Field) bool { return f.ID == v.key.ID }) {
+		delete(out.Rows.Columns, v.key.ID)
+	}
+	return out, err
+}
