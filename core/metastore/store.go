@@ -4,84 +4,163 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync"
+	"sync/atomic"
 	"time"
 
-	"github.com/snapexport/snapexport/format/pb"
-	"github.com/snapexport/snapexport/milvus"
+	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"github.com/snapexport/snapexport/fault"
+	"github.com/snapexport/snapexport/format/etcdmeta"
 )
 
-// Config says where the metadata is.
+const op = "keep metadata"
+
+// Config says where the metadata is. Either Dir or Endpoints is needed. Below Root there must be nothing yet, or what a Store
+// began: the metadata of a Milvus is never taken over.
 type Config struct {
-	Dir       string                   // of the embedded etcd's data
-	Endpoints []string                 // or a cluster's host:port
+	Dir       string                   // of the embedded etcd's data; made if absent
+	Endpoints []string                 // of a cluster: host:port
+	Listen    string                   // embedded: host:port on which other programs may read; "" is none
 	Root      string                   // of the keys; "" is etcdmeta.DefaultRoot
 	Storage   string                   // root path of the files in the object storage ("files")
 	NoFsync   bool                     // embedded: a crash of the machine may lose changes
 	Now       func() time.Time         // the clock
 	Log       *slog.Logger             // nil: silent
-	Fault     func(point string) error // for crash tests, around each transaction; nil: none
+	Fault     func(point string) error // for crash tests, around each transaction: "change:before-commit"; nil: none
 }
 
-// Store is the metadata.
-type Store struct{}
+// Store is the metadata. Its methods may be called from several goroutines.
+type Store struct {
+	config  Config
+	keys    etcdmeta.Keys
+	server  *embedded // nil: a cluster's
+	client  *clientv3.Client
+	session *session
+	marks   allocator
 
-var errSoon = errors.New("not there yet")
+	write  sync.Mutex  // held by the one mutation
+	stale  atomic.Bool // etcd may hold what memory does not
+	closed atomic.Bool
 
-func Open(ctx context.Context, c Config) (*Store, error) { return nil, errSoon }
-func (s *Store) Close() error                            { return nil }
-func (s *Store) Timestamp() (milvus.Timestamp, error)    { return 0, errSoon }
-func (s *Store) IDs(n int) (first int64, err error)      { return 0, errSoon }
-func (s *Store) Databases() []Database                   { return nil }
-func (s *Store) Database(name string) (Database, error)  { return Database{}, errSoon }
-func (s *Store) CreateDatabase(ctx context.Context, name string, props []milvus.KeyValue) (Database, error) {
-	return Database{}, errSoon
+	mu   sync.RWMutex
+	view *view
 }
-func (s *Store) DropDatabase(ctx context.Context, name string) error { return errSoon }
-func (s *Store) AlterDatabase(ctx context.Context, name string, props []milvus.KeyValue) error {
-	return errSoon
+
+// Open starts or connects to etcd, takes the session, recovers and loads everything. The error is fault.ErrConflict where
+// another server is using the metadata, fault.ErrUnsupported where something else began it.
+func Open(ctx context.Context, c Config) (*Store, error) {
+	if c.Root == "" {
+		c.Root = etcdmeta.DefaultRoot
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.Now == nil || (c.Dir == "") == (len(c.Endpoints) == 0) {
+		return nil, fault.Unsupported(op, "a clock is needed, and either a directory or endpoints")
+	}
+	s := &Store{config: c, keys: etcdmeta.Keys{Root: c.Root}, view: newView()}
+	s.marks.lastMark, s.marks.idMark = -1, -1
+	if err := s.start(ctx); err != nil {
+		_ = s.Close() // the error that matters is the first
+		return nil, err
+	}
+	return s, nil
 }
-func (s *Store) Collection(db, nameOrAlias string) (*Collection, error)    { return nil, errSoon }
-func (s *Store) CollectionByID(id milvus.CollectionID) (*Collection, bool) { return nil, false }
-func (s *Store) Collections(db string) ([]*Collection, error)              { return nil, errSoon }
-func (s *Store) CreateCollection(ctx context.Context, c *Collection) error { return errSoon }
-func (s *Store) AlterCollection(ctx context.Context, id milvus.CollectionID, change func(*Collection) error) error {
-	return errSoon
+
+func (s *Store) start(ctx context.Context) (err error) {
+	if err := s.connect(ctx); err != nil {
+		return err
+	}
+	if s.session, err = s.enter(ctx); err != nil {
+		return err
+	}
+	if err := s.begin(ctx); err != nil {
+		return err
+	}
+	return s.load(ctx, true)
 }
-func (s *Store) DropCollection(ctx context.Context, id milvus.CollectionID) error { return errSoon }
-func (s *Store) CreatePartition(ctx context.Context, id milvus.CollectionID, name string) (milvus.Partition, error) {
-	return milvus.Partition{}, errSoon
+
+// connect starts the embedded etcd, or dials.
+func (s *Store) connect(ctx context.Context) (err error) {
+	if s.config.Dir == "" {
+		s.client, err = dial(ctx, s.config.Endpoints)
+		return err
+	}
+	if s.server, err = startEmbedded(ctx, s.config); err == nil {
+		s.client = s.server.client()
+	}
+	return err
 }
-func (s *Store) DropPartition(ctx context.Context, id milvus.CollectionID, name string) error {
-	return errSoon
+
+// Address returns host:port of the embedded etcd, "" if it does not listen.
+func (s *Store) Address() string {
+	if s.server == nil {
+		return ""
+	}
+	return s.server.address()
 }
-func (s *Store) CreateAlias(ctx context.Context, db, alias, collection string) error { return errSoon }
-func (s *Store) AlterAlias(ctx context.Context, db, alias, collection string) error  { return errSoon }
-func (s *Store) DropAlias(ctx context.Context, db, alias string) error               { return errSoon }
-func (s *Store) SetIndex(ctx context.Context, c milvus.CollectionID, x milvus.Index) error {
-	return errSoon
+
+// Close ends the session and the embedded etcd. Mutations that are under way are waited for.
+func (s *Store) Close() error {
+	for _, l := range []sync.Locker{&s.write, &s.marks.mu, &s.marks.ids} {
+		l.Lock()
+		defer l.Unlock()
+	}
+	if s.closed.Load() {
+		return nil
+	}
+	s.session.leave()
+	s.closed.Store(true)
+	var err error
+	if s.client != nil {
+		err = s.client.Close()
+	}
+	if errors.Is(err, context.Canceled) { // how a client without connections says that it is closed
+		err = nil
+	}
+	s.server.close()
+	return failed(err)
 }
-func (s *Store) DropIndex(ctx context.Context, c milvus.CollectionID, id milvus.IndexID) error {
-	return errSoon
+
+// mutate runs the one mutation of the moment. If memory may be behind etcd, everything is read again first.
+func (s *Store) mutate(ctx context.Context, f func(context.Context) error) error {
+	s.write.Lock()
+	defer s.write.Unlock()
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if s.stale.Load() {
+		if err := s.reload(ctx); err != nil {
+			return err
+		}
+	}
+	return f(ctx)
 }
-func (s *Store) Segments(c milvus.CollectionID) []*Segment                         { return nil }
-func (s *Store) Segment(id milvus.SegmentID) (*Segment, bool)                      { return nil, false }
-func (s *Store) DroppedSegments() []*Segment                                       { return nil }
-func (s *Store) ForgetSegments(ctx context.Context, ids ...milvus.SegmentID) error { return errSoon }
-func (s *Store) Checkpoint(channel string) milvus.Position                         { return milvus.Position{} }
-func (s *Store) Commit(ctx context.Context, c Change) error                        { return errSoon }
-func (s *Store) Snapshots(c milvus.CollectionID) []*pb.SnapshotInfo                { return nil }
-func (s *Store) AllSnapshots() []*pb.SnapshotInfo                                  { return nil }
-func (s *Store) PutSnapshot(ctx context.Context, snap *pb.SnapshotInfo) error      { return errSoon }
-func (s *Store) DeleteSnapshot(ctx context.Context, c milvus.CollectionID, id milvus.SnapshotID) error {
-	return errSoon
+
+// reload takes the session again if it ended, and reads everything.
+func (s *Store) reload(ctx context.Context) error {
+	if err := s.session.renew(ctx); err != nil {
+		return err
+	}
+	if err := s.load(ctx, false); err != nil {
+		return err
+	}
+	s.stale.Store(false)
+	s.config.Log.Info("metadata was read again")
+	return nil
 }
-func (s *Store) CopyJobs() []*pb.CopySegmentJob                                       { return nil }
-func (s *Store) CopyTasks(job int64) []*pb.CopySegmentTask                            { return nil }
-func (s *Store) PutCopyJob(ctx context.Context, job *pb.CopySegmentJob) error         { return errSoon }
-func (s *Store) PutCopyTasks(ctx context.Context, tasks ...*pb.CopySegmentTask) error { return errSoon }
-func (s *Store) DeleteCopyJob(ctx context.Context, id int64) error                    { return errSoon }
-func (s *Store) StageSegments(ctx context.Context, segs []*Segment) error             { return errSoon }
-func (s *Store) PublishRestore(ctx context.Context, job *pb.CopySegmentJob, target milvus.CollectionID, segs []*Segment) error {
-	return errSoon
+
+// see runs f on the view; f must not keep or change it.
+func (s *Store) see(f func(*view)) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	f(s.view)
 }
-func (s *Store) AbandonCollection(ctx context.Context, id milvus.CollectionID) error { return errSoon }
+
+// show changes the view: readers see all of it at once.
+func (s *Store) show(f func(*view)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	f(s.view)
+}

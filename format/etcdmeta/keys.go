@@ -208,6 +208,21 @@ func (k Keys) SegmentLogs(c milvus.CollectionID, p milvus.PartitionID, s milvus.
 	return out
 }
 
+// SegmentIndexes is the prefix of the rows of one segment's indexes.
+func (k Keys) SegmentIndexes(c milvus.CollectionID, p milvus.PartitionID, s milvus.SegmentID) string {
+	return k.build(kindSegmentIndex, int64(c), int64(p), int64(s)) + "/"
+}
+
+// Declarations are the prefixes of what says what a collection is, but for its own row: partitions, fields, struct arrays,
+// functions and indexes.
+func (k Keys) Declarations(c milvus.CollectionID) []string {
+	var out []string
+	for _, kd := range []kind{kindPartition, kindField, kindStruct, kindFunction, kindIndex} {
+		out = append(out, k.build(kd, int64(c))+"/")
+	}
+	return out
+}
+
 // Children are the prefixes of everything that belongs to a collection, but for its own row, its aliases, its checkpoints
 // and its snapshots. Who drops a collection deletes them first.
 func (k Keys) Children(c milvus.CollectionID) []string {

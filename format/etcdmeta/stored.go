@@ -147,3 +147,9 @@ func ToIndexFiles(storage string, x *pb.SegmentIndex, info *pb.IndexInfo) milvus
 	under(segmentID{x.CollectionID, x.PartitionID, x.SegmentID}.indexDir(storage, &files), files.Files)
 	return files
 }
+
+// Declared reports whether there are fields, struct arrays or functions of the collection, whatever its own row says.
+func (c *Catalog) Declared(id milvus.CollectionID) bool {
+	s := c.collections[id]
+	return s != nil && len(s.rows[kindField])+len(s.rows[kindStruct])+len(s.rows[kindFunction]) > 0
+}
