@@ -2,8 +2,8 @@ package restore
 
 import (
 	"context"
-	"errors"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/snapexport/snapexport/core/metastore"
@@ -22,6 +22,21 @@ type Snapshots interface {
 	Unpin(ctx context.Context, pin int64) error
 }
 
+// Defaults of [Config].
+const (
+	DefaultWorkers = 16
+	DefaultJobs    = 4
+	DefaultTimeout = 24 * time.Hour
+)
+
+const (
+	taskSegments = 100
+	retention    = 3 * time.Hour  // of a job after its end
+	pinTTL       = 24 * time.Hour // of the source's pin
+	renewEvery   = time.Hour
+	sweepEvery   = 10 * time.Second // Run looks for jobs that are due, although it is told of new ones
+)
+
 // Config are the settings of a [Service].
 type Config struct {
 	Root    string                   // root path of the files in the store ("files"; may be empty)
@@ -33,47 +48,60 @@ type Config struct {
 	Timeout time.Duration            // of a job; 0: DefaultTimeout
 }
 
-// Request says what to restore as what.
-type Request struct {
-	Source      *metastore.Collection
-	Snapshot    string
-	TargetDB    string // "": the default
-	Target      string
-	SkipIndex   bool              // no indexes: neither declarations nor files
-	Description *string           // nil: the source's
-	Properties  []milvus.KeyValue // put over the source's
-}
-
-// Job is what is known of a restore.
-type Job struct {
-	ID         int64
-	Snapshot   string
-	Database   string                 // of the target
-	Collection string                 // the target's name
-	State      pb.CopySegmentJobState // Pending, Executing, Completed, Failed
-	Progress   int                    // percent, never less than before
-	Reason     string
-	Start      time.Time
-	Cost       time.Duration // 0 until it ended; then at least a millisecond
-}
-
 // Service restores snapshots.
 type Service struct {
 	store     *metastore.Store
 	files     objstore.Store
 	snapshots Snapshots
 	config    Config
+
+	slots chan struct{} // one for each object that may be copied now
+	wake  chan struct{} // there may be work
+
+	rows     sync.Mutex // held while a job's row is changed
+	mu       sync.Mutex
+	running  map[int64]context.CancelCauseFunc
+	starting map[int64]bool // jobs whose Start has not returned
 }
 
-var errSoon = errors.New("not there yet")
-
-// New returns a service.
+// New returns a service. Jobs are worked on while [Service.Run] runs.
 func New(store *metastore.Store, files objstore.Store, snapshots Snapshots, c Config) *Service {
-	return &Service{store: store, files: files, snapshots: snapshots, config: c}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.Workers <= 0 {
+		c.Workers = DefaultWorkers
+	}
+	if c.Jobs <= 0 {
+		c.Jobs = DefaultJobs
+	}
+	if c.Timeout <= 0 {
+		c.Timeout = DefaultTimeout
+	}
+	return &Service{
+		store: store, files: files, snapshots: snapshots, config: c,
+		slots: make(chan struct{}, c.Workers), wake: make(chan struct{}, 1),
+		running: map[int64]context.CancelCauseFunc{}, starting: map[int64]bool{},
+	}
 }
 
-func (s *Service) Start(ctx context.Context, r Request) (job int64, err error) { return 0, errSoon }
-func (s *Service) Job(id int64) (Job, error)                                   { return Job{}, errSoon }
-func (s *Service) Jobs(db, target string) ([]Job, error)                       { return nil, errSoon }
-func (s *Service) Cancel(ctx context.Context, id int64) error                  { return errSoon }
-func (s *Service) Run(ctx context.Context) error                               { return errSoon }
+// crash is a fault that tests inject: what follows must not happen, tidying up least of all.
+type crash struct{ error }
+
+func (s *Service) fault(point string) error {
+	if s.config.Fault == nil {
+		return nil
+	}
+	if err := s.config.Fault(point); err != nil {
+		return crash{err}
+	}
+	return nil
+}
+
+// tidyTimeout bounds what is done after a request has failed or was cancelled.
+const tidyTimeout = 30 * time.Second
+
+// afterwards is a context for tidying up.
+func afterwards(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), tidyTimeout)
+}
