@@ -147,7 +147,7 @@ func Resolve(base string, section Section, recorded string) string {
 		return recorded
 	}
 	if section == SectionLOB {
-		return base[:strings.LastIndexByte(base, '/')+1] + string(section) + "/" + recorded
+		return base[:strings.LastIndexByte(base, '/')+1] + string(section) + "/" + strings.TrimPrefix(recorded, "../lobs/")
 	}
 	return base + "/" + string(section) + "/" + recorded
 }

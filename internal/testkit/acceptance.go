@@ -51,19 +51,32 @@ func (c Case) Accepts(class string) bool {
 // Tests must not write into it.
 func Acceptance(t testing.TB) string {
 	t.Helper()
-	dir, err := acceptance(Data(t, "acceptance.tar.zst"))
+	return unpacked(t, "acceptance")
+}
+
+// StorageSamples returns the folder of the unpacked samples of storage V2 and V3, of which README.md in it tells:
+// segments.json, bucket, truth, refuse. As with Acceptance, tests must not write into it.
+func StorageSamples(t testing.TB) string {
+	t.Helper()
+	return unpacked(t, "storage-v2-v3")
+}
+
+func unpacked(t testing.TB, name string) string {
+	t.Helper()
+	dir, err := unpackArchive(name, Data(t, name+".tar.zst"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	return dir
 }
 
-func acceptance(archive string) (string, error) {
+func unpackArchive(name, archive string) (string, error) {
 	packed, err := os.ReadFile(archive)
 	if err != nil {
 		return "", err
 	}
-	dir := filepath.Join(os.TempDir(), fmt.Sprintf("snapexport-acceptance-%x", sha256.Sum256(packed))[:38])
+	hash := sha256.Sum256(packed)
+	dir := filepath.Join(os.TempDir(), fmt.Sprintf("snapexport-%s-%x", name, hash[:8]))
 	if _, err := os.Stat(dir); err == nil {
 		return dir, nil
 	}
