@@ -101,7 +101,7 @@ func encodeScalars(f milvus.Field, a arrow.Array, o Options) (*schemapb.ScalarFi
 	case *array.Timestamp:
 		zone := o.zone()
 		return &schemapb.ScalarField{Data: &schemapb.ScalarField_StringData{StringData: &schemapb.StringArray{
-			Data: values(a, func(i int) string { return formatMoment(int64(a.Value(i)), zone) })}}}, nil
+			Data: values(a, func(i int) string { return FormatMoment(int64(a.Value(i)), zone) })}}}, nil
 	case *array.Binary:
 		return encodeGeometry(f, a)
 	case *array.List:
@@ -136,7 +136,7 @@ func encodeGeometry(f milvus.Field, a *array.Binary) (*schemapb.ScalarField, err
 			continue
 		}
 		var err error
-		if out[i], err = formatGeometry(a.Value(i)); err != nil {
+		if out[i], err = FormatGeometry(a.Value(i)); err != nil {
 			return nil, fmt.Errorf("field %s, row %d: %w", f.Name, i, err)
 		}
 	}

@@ -54,8 +54,8 @@ func ParseGeometry(text string) ([]byte, error) {
 	return wkb.Marshal(g, wkb.NDR, emptyPoint)
 }
 
-// formatGeometry turns WKB into WKT.
-func formatGeometry(b []byte) (string, error) {
+// FormatGeometry turns WKB into WKT.
+func FormatGeometry(b []byte) (string, error) {
 	g, err := wkb.Unmarshal(b, emptyPoint)
 	if err != nil {
 		return "", err

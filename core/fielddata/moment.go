@@ -30,7 +30,8 @@ func ParseMoment(text string, zone *time.Location) (int64, error) {
 	return 0, status.Invalid("got invalid timestamptz string: '%s'", text)
 }
 
-func formatMoment(micros int64, zone *time.Location) string {
+// FormatMoment returns ISO 8601 text in the zone.
+func FormatMoment(micros int64, zone *time.Location) string {
 	return time.UnixMicro(micros).In(zone).Format(time.RFC3339Nano)
 }
 

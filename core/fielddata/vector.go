@@ -160,3 +160,38 @@ func (c *column) vectorLists() (arrow.Array, error) {
 	}
 	return out, c.checkCapacity(out)
 }
+
+// Vectors turns the vectors of a search, one value each, into an array of the field's type. asFloats says that they are float32
+// where the field has halves.
+func Vectors(f milvus.Field, values [][]byte, asFloats bool) (arrow.Array, error) {
+	f.Nullable, f.Default = false, nil
+	to, err := cell.Type(f)
+	if err != nil {
+		return nil, status.Invalid("%v", err)
+	}
+	c := &column{field: f, rows: rows{n: len(values), present: len(values)}, to: to}
+	width := f.Type.DenseVectorWidth(f.Dim)
+	if asFloats {
+		width = 4 * f.Dim
+	}
+	stored := make([][]byte, len(values))
+	for i, v := range values {
+		if stored[i] = v; width > 0 && len(v) != width {
+			return nil, status.Invalid("vector dimension mismatch, expected vector size(byte) %d, actual %d", width, len(v))
+		}
+		if asFloats {
+			if stored[i], err = narrow(c, arrow.Float32Traits.CastFromBytes(append([]byte(nil), v...)), f.Type, f.Dim); err != nil {
+				return nil, err
+			}
+		}
+	}
+	cells, err := raw(c, stored)
+	if err != nil {
+		return nil, err
+	}
+	out, err := cell.Decode(f, cells, cell.Options{})
+	if err != nil {
+		return nil, status.Invalid("%v", err)
+	}
+	return out, nil
+}
