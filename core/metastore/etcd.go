@@ -68,7 +68,7 @@ func embedConfig(c Config) *embed.Config {
 	}
 	out.InitialCluster = out.InitialClusterFromName(out.Name)
 	out.ZapLoggerBuilder = embed.NewZapLoggerBuilder(zap.NewNop())
-	out.TickMs, out.ElectionMs = 20, 200 // there is no one to agree with
+	out.TickMs, out.ElectionMs = 10, 50 // there is no one to agree with
 	out.AutoCompactionMode, out.AutoCompactionRetention = "revision", "1000"
 	out.QuotaBackendBytes = 8 << 30
 	out.UnsafeNoFsync = c.NoFsync
