@@ -15,9 +15,24 @@ import (
 	"github.com/snapexport/snapexport/milvus"
 )
 
+// haunt puts rows between those of a segment that are not the segment's, since its manifest will leave them out.
+func (l *layout) haunt(rows []row) (all []row, ghosts map[int]bool) {
+	ghosts = map[int]bool{}
+	for _, r := range rows {
+		for l.IntN(4) == 0 {
+			ghosts[len(all)] = true
+			all = append(all, l.h.rows[l.IntN(len(l.h.rows))])
+		}
+		all = append(all, r)
+	}
+	return all, ghosts
+}
+
 // rewriteManifest commits the V3 segment's manifest once more, in other words: groups and deltalogs in another order, files in
-// ranges, a dropped column still listed or not, any form of paths and any encoding. Metadata keeps placeholders or nothing.
-func (l *layout) rewriteManifest(seg *milvus.Segment) {
+// ranges without the ghosts, a dropped column still listed or not, any form of paths and any encoding. Metadata keeps
+// placeholders or nothing.
+func (l *layout) rewriteManifest(seg *milvus.Segment, ghosts map[int]bool) {
+	seg.Rows -= int64(len(ghosts))
 	if l.coin() {
 		seg.Binlogs = nil
 	}
@@ -38,7 +53,7 @@ func (l *layout) rewriteManifest(seg *milvus.Segment) {
 	if err != nil {
 		l.t.Fatal(err)
 	}
-	l.rewriteGroups(m, at.Base)
+	l.rewriteGroups(m, at.Base, ghosts)
 	for i := range m.Deltas {
 		l.rewriteDelta(&m.Deltas[i], at.Base)
 	}
@@ -67,7 +82,7 @@ func (l *layout) read(key string) []byte {
 	return body
 }
 
-func (l *layout) rewriteGroups(m *loon.Manifest, base string) {
+func (l *layout) rewriteGroups(m *loon.Manifest, base string, ghosts map[int]bool) {
 	dropped := fmt.Sprint(l.h.dropped.ID)
 	m.Groups = slices.DeleteFunc(m.Groups, func(g loon.ColumnGroup) bool { return len(g.Columns) == 1 && g.Columns[0] == dropped && l.coin() })
 	l.Shuffle(len(m.Groups), func(i, j int) { m.Groups[i], m.Groups[j] = m.Groups[j], m.Groups[i] })
@@ -76,18 +91,32 @@ func (l *layout) rewriteGroups(m *loon.Manifest, base string) {
 		if len(g.Columns) > 1 && l.coin() {
 			g.Columns = slices.DeleteFunc(g.Columns, func(c string) bool { return c == dropped })
 		}
-		var ranges []loon.File
-		for _, f := range g.Files {
-			f.Path = l.recorded(base, loon.SectionData, f.Path)
-			for f.Rows() > 1 && l.IntN(3) == 0 {
-				part := f
-				part.End = f.Start + 1 + l.Int64N(f.Rows()-1)
-				ranges, f.Start = append(ranges, part), part.End
-			}
-			ranges = append(ranges, f)
+		g.Files = l.ranges(g.Files, ghosts)
+		for i := range g.Files {
+			g.Files[i].Path = l.recorded(base, loon.SectionData, g.Files[i].Path)
 		}
-		g.Files = ranges
 	}
+}
+
+// ranges leaves the ghosts out, and cuts files between other rows now and then.
+func (l *layout) ranges(files []loon.File, ghosts map[int]bool) (out []loon.File) {
+	row := 0
+	for _, f := range files {
+		often, open := l.IntN(3) == 0, false
+		for at, end := f.Start, f.End; at < end; at++ {
+			switch {
+			case ghosts[row]:
+				open = false
+			case open && (!often || l.IntN(4) > 0):
+				out[len(out)-1].End = at + 1
+			default:
+				f.Start, f.End, open = at, at+1, true
+				out = append(out, f)
+			}
+			row++
+		}
+	}
+	return out
 }
 
 // recorded spells a path relative to its section in one of the ways that are in use.
