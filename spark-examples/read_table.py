@@ -5,17 +5,22 @@
   python read_table.py s3a://lake/demo/lifecycle --key id --absent 3,4,5 --vector v --top 5
 
 Without AWS_ENDPOINT_URL it talks to AWS. Spark fetches the jars named in PACKAGES unless --jars (or SNAPEXPORT_JARS) names a
-folder that has them, such as .tools/jars/spark-4.0 after `make tools`. Needs pyspark 4.0 and a JDK 17.
+folder that has them, such as .tools/jars/spark-4.0 after `make tools`. Needs pyspark 4.0 or 3.5 and a JDK 17.
 """
 import argparse
 import json
 import os
 
+import pyspark
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-PACKAGES = ("org.apache.iceberg:iceberg-spark-runtime-4.0_2.13:1.10.0,org.apache.hadoop:hadoop-aws:3.4.1,"
-            "software.amazon.awssdk:s3-transfer-manager:2.29.52")
+# By release of Spark: each has its own Iceberg runtime and its own Hadoop, which wants another AWS SDK.
+PACKAGES = {
+    "4.0": "org.apache.iceberg:iceberg-spark-runtime-4.0_2.13:1.10.0,org.apache.hadoop:hadoop-aws:3.4.1,software.amazon.awssdk:s3-transfer-manager:2.29.52",
+    "3.5": "org.apache.iceberg:iceberg-spark-runtime-3.5_2.12:1.10.0,org.apache.hadoop:hadoop-aws:3.3.4",
+}
+RELEASE = ".".join(pyspark.__version__.split(".")[:2])
 
 
 def arguments():
@@ -40,7 +45,7 @@ def connect(jars):
                .config("spark.sql.session.timeZone", "UTC").config("spark.sql.shuffle.partitions", "2")
                .config("spark.sql.extensions", "org.apache.iceberg.spark.extensions.IcebergSparkSessionExtensions")
                .config("spark.hadoop.fs.s3.impl", "org.apache.hadoop.fs.s3a.S3AFileSystem"))
-    builder = builder.config("spark.driver.extraClassPath", jars + "/*") if jars else builder.config("spark.jars.packages", PACKAGES)
+    builder = builder.config("spark.driver.extraClassPath", jars + "/*") if jars else builder.config("spark.jars.packages", PACKAGES[RELEASE])
     if os.environ.get("AWS_ACCESS_KEY_ID"):
         builder = (builder.config("spark.hadoop.fs.s3a.aws.credentials.provider", "org.apache.hadoop.fs.s3a.SimpleAWSCredentialsProvider")
                    .config("spark.hadoop.fs.s3a.access.key", os.environ["AWS_ACCESS_KEY_ID"])
@@ -76,7 +81,7 @@ def main():
     reader = spark.read.format("iceberg")
     table = (reader.option("tag", args.tag) if args.tag else reader).load(args.table)
 
-    print("== %s\n" % args.table)
+    print("== %s, Spark %s\n" % (args.table, spark.version))
     table.printSchema()
     print("as an Iceberg table: %d rows" % table.count())
     print("its data folder as plain Parquet: %d rows\n" % spark.read.parquet(args.table.rstrip("/") + "/data").count())

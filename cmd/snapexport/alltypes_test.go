@@ -1,0 +1,315 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
+	"github.com/apache/arrow-go/v18/arrow/memory"
+
+	"github.com/snapexport/snapexport/format/cell"
+	"github.com/snapexport/snapexport/format/flush"
+	"github.com/snapexport/snapexport/internal/testkit/fixture"
+	"github.com/snapexport/snapexport/milvus"
+)
+
+// A typed column of the collection of all types: its field, and its values as JSON in the encoding of truth files.
+type typedColumn struct {
+	milvus.Field
+	members []milvus.Field // of a struct array, whose values are lists of objects
+	values  []string       // of row i: values[i % len]
+	bits    bool           // values are the bits of floating-point numbers
+}
+
+func (c typedColumn) at(row int) string { return c.values[row%len(c.values)] }
+
+// column makes one, and fills in what Milvus's schema has of dimensions and lengths.
+func column(name string, typ milvus.DataType, values ...string) typedColumn {
+	c := typedColumn{Field: milvus.Field{Name: name, Type: typ}, values: values}
+	if typ == milvus.TypeVarChar {
+		c.MaxLength = 65535
+	}
+	return c
+}
+
+func listColumn(name string, typ, element milvus.DataType, dim int, values ...string) typedColumn {
+	c := column(name, typ, values...)
+	c.ElementType, c.Dim, c.MaxCapacity = element, dim, 64
+	if element == milvus.TypeVarChar {
+		c.MaxLength = 65535
+	}
+	return c
+}
+
+func vectorColumn(name string, typ milvus.DataType, dim int, values ...string) typedColumn {
+	c := column(name, typ, values...)
+	c.Dim = dim
+	return c
+}
+
+func params(f *milvus.Field) {
+	for _, p := range []struct {
+		key string
+		n   int
+	}{{"dim", f.Dim}, {"max_length", f.MaxLength}, {"max_capacity", f.MaxCapacity}} {
+		if p.n > 0 {
+			f.TypeParams = append(f.TypeParams, milvus.KeyValue{Key: p.key, Value: fmt.Sprint(p.n)})
+		}
+	}
+}
+
+const (
+	typedRows  = 15 // at least as many as the longest list of values and a NULL
+	typedPart  = 500
+	typedFirst = 1000 // id of the first of two segments
+)
+
+// typed is the collection of all types being laid out.
+type typed struct {
+	columns []typedColumn
+	schema  milvus.Schema
+}
+
+// newTyped gives every column a twin that may be NULL, and fields their ids. The key comes first; a field that was added
+// after the first segment, and the dynamic field, come last.
+func newTyped(columns []typedColumn) *typed {
+	var ids []string
+	for i, edge := range []int64{-1 << 63, 1<<63 - 1, 1<<53 + 1, 1 << 53, -1<<53 - 1, 0} {
+		ids = append(ids, fmt.Sprint(edge))
+		ids = append(ids, fmt.Sprint(i+1))
+	}
+	for i := len(ids); i < typedRows; i++ {
+		ids = append(ids, fmt.Sprint(i+100))
+	}
+	key := column("id", milvus.TypeInt64, ids...)
+	key.PrimaryKey = true
+	s := &typed{columns: []typedColumn{key}, schema: milvus.Schema{Name: "alltypes", EnableDynamic: true}}
+	for _, c := range columns {
+		twin := c
+		twin.Name, twin.Nullable, twin.values = c.Name+"_null", true, append([]string{"null"}, c.values...)
+		s.columns = append(s.columns, c, twin)
+	}
+	late := column("late", milvus.TypeInt64, "7", "null")
+	late.Nullable, late.Default = true, int64(1<<53+1)
+	meta := column("$meta", milvus.TypeJSON, `"{}"`, `"{\"k\": [1, 9007199254740993]}"`)
+	meta.Dynamic = true
+	s.columns = append(s.columns, late, meta)
+	next := milvus.FirstUserField
+	for i := range s.columns {
+		c := &s.columns[i]
+		c.ID, next = next, next+1
+		params(&c.Field)
+		if c.members == nil {
+			s.schema.Fields = append(s.schema.Fields, c.Field)
+			continue
+		}
+		c.members = slices.Clone(c.members)
+		for m := range c.members {
+			c.members[m].ID, c.members[m].Nullable, next = next, c.Nullable, next+1
+			params(&c.members[m])
+		}
+		s.schema.StructArrays = append(s.schema.StructArrays, milvus.StructArray{ID: c.ID, Name: c.Name, Nullable: c.Nullable, Members: c.members})
+	}
+	return s
+}
+
+// names are those of the columns that keep says yes to.
+func (s *typed) names(keep func(typedColumn) bool) []string {
+	var out []string
+	for _, c := range s.columns {
+		if keep(c) {
+			out = append(out, strings.Replace(c.Name, "$", "_", 1))
+		}
+	}
+	return out
+}
+
+// flat says whether a column is neither list nor map nor struct.
+func (c typedColumn) flat() bool {
+	return c.members == nil && (!c.Type.IsVector() || c.Type == milvus.TypeBinaryVector) && c.Type != milvus.TypeArray
+}
+
+// write lays the collection out below dir in a storage version, as two segments, the first of two chunks and without the
+// late field. It returns the path of the snapshot's metadata.
+func (s *typed) write(t *testing.T, dir string, version int64) string {
+	t.Helper()
+	c := fixture.New(dir, milvus.Collection{ID: 77, Database: "default", Schema: s.schema, Partitions: []milvus.Partition{{ID: typedPart, Name: "_default"}}})
+	c.Files.Version = version
+	for i, bounds := range [][]int{{0, 4, 8}, {8, typedRows}} {
+		seg := fixture.Segment{ID: typedFirst + milvus.SegmentID(i), Partition: typedPart, Level: milvus.LevelL1, Channel: "dml_0_77v0"}
+		for j := range len(bounds) - 1 {
+			seg.Chunks = append(seg.Chunks, s.chunk(t, bounds[j], bounds[j+1], i == 0))
+		}
+		c.Add(t, seg)
+	}
+	return filepath.Join(dir, c.Snapshot(t, "all", 7001, nil))
+}
+
+func (s *typed) chunk(t *testing.T, from, to int, early bool) flush.Chunk {
+	out := flush.Chunk{}
+	var times, rowIDs []int64
+	for i := from; i < to; i++ {
+		times, rowIDs = append(times, typedTime(i)), append(rowIDs, int64(i)+1<<60)
+	}
+	out[milvus.TimestampField], out[milvus.RowIDField] = fixture.Int64s(times...), fixture.Int64s(rowIDs...)
+	for _, c := range s.columns {
+		if early && c.Default != nil {
+			continue
+		}
+		var cells []string
+		for i := from; i < to; i++ {
+			cells = append(cells, c.at(i))
+		}
+		if c.members == nil {
+			out[c.ID] = arrayOf(t, c.Field, cells, c.bits)
+		}
+		for _, m := range c.members {
+			out[m.ID] = arrayOf(t, m, memberOf(t, cells, m.Name), false)
+		}
+	}
+	return out
+}
+
+func typedTime(row int) int64 { return int64(fixture.DocumentsTime) + int64(row)<<18 }
+
+// arrayOf reads values in the encoding of truth files as a canonical array of the field.
+func arrayOf(t *testing.T, f milvus.Field, cells []string, bits bool) arrow.Array {
+	t.Helper()
+	typ, err := cell.Type(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if f.Type == milvus.TypeSparseVector {
+		cells = pairsOf(t, cells)
+	}
+	asWritten := typ
+	if bits {
+		asWritten = bitsOf(typ)
+	}
+	a, _, err := array.FromJSON(memory.DefaultAllocator, asWritten, strings.NewReader("["+strings.Join(cells, ",")+"]"), array.WithUseNumber())
+	if err != nil {
+		t.Fatalf("%s: %v", f.Name, err)
+	}
+	return array.MakeFromData(retyped(a.Data(), typ))
+}
+
+// bitsOf is the type with every floating-point number as the integer of the same bits.
+func bitsOf(typ arrow.DataType) arrow.DataType {
+	switch typ := typ.(type) {
+	case *arrow.Float32Type:
+		return arrow.PrimitiveTypes.Uint32
+	case *arrow.Float64Type:
+		return arrow.PrimitiveTypes.Uint64
+	case *arrow.ListType:
+		return arrow.ListOf(bitsOf(typ.Elem()))
+	case *arrow.FixedSizeListType:
+		return arrow.FixedSizeListOf(typ.Len(), bitsOf(typ.Elem()))
+	}
+	return typ
+}
+
+// retyped is the same memory under another type of the same shape.
+func retyped(d arrow.ArrayData, typ arrow.DataType) arrow.ArrayData {
+	var children []arrow.ArrayData
+	if nested, ok := typ.(arrow.NestedType); ok {
+		for i, f := range nested.Fields() {
+			children = append(children, retyped(d.Children()[i], f.Type))
+		}
+	}
+	return array.NewData(typ, d.Len(), d.Buffers(), children, d.NullN(), d.Offset())
+}
+
+// pairsOf turns objects by index into the lists of pairs that Arrow makes a map of.
+func pairsOf(t *testing.T, cells []string) []string {
+	t.Helper()
+	out := slices.Clone(cells)
+	for i, c := range cells {
+		var entries map[string]json.RawMessage
+		if err := json.Unmarshal([]byte(c), &entries); err != nil {
+			t.Fatal(err)
+		}
+		if entries == nil {
+			continue
+		}
+		var pairs []string
+		for k, v := range entries {
+			pairs = append(pairs, fmt.Sprintf(`{"key": %s, "value": %s}`, k, v))
+		}
+		slices.SortFunc(pairs, func(a, b string) int { // Milvus sorts by index; the shorter number is the smaller one
+			return len(a[:strings.Index(a, ",")])*1000 + strings.Compare(a, b) - len(b[:strings.Index(b, ",")])*1000
+		})
+		out[i] = "[" + strings.Join(pairs, ",") + "]"
+	}
+	return out
+}
+
+// memberOf takes one member out of lists of objects.
+func memberOf(t *testing.T, cells []string, name string) []string {
+	t.Helper()
+	out := make([]string, len(cells))
+	for i, c := range cells {
+		var objects []map[string]json.RawMessage
+		if err := json.Unmarshal([]byte(c), &objects); err != nil {
+			t.Fatal(err)
+		}
+		values := []string{}
+		for _, o := range objects {
+			values = append(values, string(o[name]))
+		}
+		if out[i] = "[" + strings.Join(values, ",") + "]"; objects == nil {
+			out[i] = "null"
+		}
+	}
+	return out
+}
+
+// truth writes the rows that must come out, with the system columns, to a file and returns its path. A column of bits is "NaN"
+// there, or with bits, the other way round, only such columns and the key are.
+func (s *typed) truth(t *testing.T, bits bool) string {
+	t.Helper()
+	var out bytes.Buffer
+	for i := range typedRows {
+		var cells []string
+		put := func(name, value string) { cells = append(cells, fmt.Sprintf("%q: %s", name, value)) }
+		for _, c := range s.columns {
+			switch {
+			case bits && !c.bits && !c.PrimaryKey:
+			case c.bits && !bits:
+				put(c.Name, nans(c.at(i)))
+			case c.Default != nil && i < 8:
+				put(c.Name, fmt.Sprint(c.Default))
+			default:
+				put(c.Name, c.at(i))
+			}
+		}
+		if !bits {
+			put("_milvus_ts", fmt.Sprint(typedTime(i)))
+			put("_milvus_time", fmt.Sprint(typedTime(i)>>18*1000))
+			put("_milvus_row_id", fmt.Sprint(int64(i)+1<<60))
+			put("_milvus_partition", `"_default"`)
+			put("_milvus_segment", fmt.Sprint(typedFirst+i/8))
+		}
+		fmt.Fprintf(&out, "{%s}\n", strings.Join(cells, ", "))
+	}
+	path := filepath.Join(t.TempDir(), "truth.jsonl")
+	if err := os.WriteFile(path, out.Bytes(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// nans puts "NaN" in the place of every number.
+func nans(v string) string {
+	fields := strings.FieldsFunc(v, func(r rune) bool { return r < '0' || r > '9' })
+	for _, n := range fields {
+		v = strings.Replace(v, n, `"NaN"`, 1)
+	}
+	return v
+}
