@@ -193,6 +193,9 @@ func (e *Engine) DropPartition(ctx context.Context, c *metastore.Collection, nam
 	}
 	s.maintenance.Lock()
 	defer s.maintenance.Unlock()
+	if err := e.settle(ctx, s); err != nil {
+		return err
+	}
 	s.gate.Lock()
 	defer s.gate.Unlock()
 	now, err := e.current(c)

@@ -24,7 +24,7 @@ func (e *Engine) Compact(ctx context.Context, c *metastore.Collection) error {
 	}
 	s.maintenance.Lock()
 	defer s.maintenance.Unlock()
-	if err := s.stoppedBy(); err != nil {
+	if err := e.settle(ctx, s); err != nil {
 		return err
 	}
 	if c, err = e.current(c); err != nil {
@@ -149,7 +149,7 @@ func (e *Engine) rewrite(ctx context.Context, s *share, v *view, batch []*part) 
 	if err := e.fault("compact:before-commit"); err != nil {
 		return err
 	}
-	return e.publish(ctx, s, change, false)
+	return e.publish(ctx, s, &pending{Change: change})
 }
 
 // wholeBlock reads all columns of a segment, RowID too.
@@ -178,5 +178,5 @@ func (e *Engine) dropApplied(ctx context.Context, s *share, v *view, rewritten m
 	if len(change.Drop) == 0 {
 		return nil
 	}
-	return e.publish(ctx, s, change, false)
+	return e.publish(ctx, s, &pending{Change: change})
 }

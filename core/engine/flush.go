@@ -36,6 +36,9 @@ func (e *Engine) flush(ctx context.Context, s *share, id milvus.CollectionID) (F
 	if !ok {
 		return Flushed{}, status.CollectionNotFound("", fmt.Sprint(id))
 	}
+	if err := e.settle(ctx, s); err != nil {
+		return Flushed{}, err
+	}
 	sealed, next, ts, err := e.seal(s)
 	if err != nil {
 		return Flushed{}, err
@@ -48,11 +51,8 @@ func (e *Engine) flush(ctx context.Context, s *share, id milvus.CollectionID) (F
 		s.unseal()
 		return Flushed{}, err
 	}
-	if err := e.publish(ctx, s, change, true); err != nil {
+	if err := e.publish(ctx, s, &pending{Change: change, flush: true, logs: next}); err != nil {
 		return Flushed{}, err
-	}
-	if err := s.log.drop(next); err != nil { // replay knows that it is in files
-		e.config.Log.Warn("an old log stays", "collection", int64(id), "error", err)
 	}
 	out := Flushed{Timestamp: ts}
 	for _, seg := range change.Add {
@@ -158,31 +158,6 @@ func (e *Engine) putFiles(ctx context.Context, w *writer) error {
 		e.config.Log.Warn("files of a failed flush stay", "error", gone)
 	}
 	return err
-}
-
-// publish commits a change. That of a flush ends what was sealed in the same instant: queries see either the buffer or the files.
-func (e *Engine) publish(ctx context.Context, s *share, change metastore.Change, ofFlush bool) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.stopped != nil {
-		return s.stopped
-	}
-	err := e.store.Commit(context.WithoutCancel(ctx), change)
-	if err == nil {
-		err = e.fault("commit:after")
-	}
-	if err != nil {
-		// Whether it was committed is known only after a new start, from the metadata; going on could store rows twice.
-		s.stopped = status.New(status.ServiceUnavailable, "a change of collection %d ended without a known outcome, the server must start again: %w", change.Collection, err)
-		return s.stopped
-	}
-	if ofFlush {
-		s.flushing = newBuffer()
-	}
-	for _, id := range change.Drop {
-		e.cache.forget(id)
-	}
-	return nil
 }
 
 // flushedState is the state of segments that are in files.

@@ -40,6 +40,9 @@ func (e *Engine) CreateIndex(ctx context.Context, c *metastore.Collection, spec 
 	if c, err = e.current(c); err != nil {
 		return err
 	}
+	if err := e.settle(ctx, s); err != nil {
+		return err
+	}
 	x, isNew, err := e.settleIndex(c, spec)
 	if err != nil {
 		return err
@@ -57,7 +60,7 @@ func (e *Engine) CreateIndex(ctx context.Context, c *metastore.Collection, spec 
 	if len(files) == 0 {
 		return nil
 	}
-	return e.publish(ctx, s, metastore.Change{Collection: c.ID, Indexes: files}, false)
+	return e.publish(ctx, s, &pending{Change: metastore.Change{Collection: c.ID, Indexes: files}})
 }
 
 // settleIndex checks an index by Milvus's rules and completes it; isNew is false for one that is there.
@@ -145,7 +148,9 @@ func (e *Engine) indexSegments(ctx context.Context, c *metastore.Collection, x m
 }
 
 // hasIndexFiles reports whether indexes of the field have files.
-func hasIndexFiles(f milvus.Field) bool { return f.Type.IsDenseVector() || f.Type == milvus.TypeSparseVector }
+func hasIndexFiles(f milvus.Field) bool {
+	return f.Type.IsDenseVector() || f.Type == milvus.TypeSparseVector
+}
 
 // index makes the file of an index over one segment: an index event (docs/format/binlog-v1.md 10) with the vectors as they are
 // stored; where their lengths differ, the number of rows and the end of each come first.

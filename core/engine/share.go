@@ -26,8 +26,9 @@ type share struct {
 	// mu guards what follows. Queries hold it while they collect what they are going to read, a flush while it is published.
 	mu       sync.RWMutex
 	growing  *buffer
-	flushing *buffer // sealed by a flush that is under way, else empty
-	stopped  error   // why nothing goes on any more: the collection is gone, or nobody knows how a commit ended
+	flushing *buffer  // sealed by a flush that is under way, else empty
+	pending  *pending // a change of which nobody knows whether it was made
+	stopped  error    // the collection is gone
 }
 
 func (e *Engine) logDir(id milvus.CollectionID) string {

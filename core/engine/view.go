@@ -69,8 +69,12 @@ func (e *Engine) look(c *metastore.Collection, partitions []string) (*view, erro
 	if err != nil {
 		return nil, err
 	}
-	v.addSegments(e.store.Segments(c.ID), wanted, s.flushing, s.growing)
-	v.addBlocks(s.flushing, wanted, s.flushing, s.growing)
+	segments, flushing := e.store.Segments(c.ID), s.flushing
+	if s.pending.shownBy(segments) {
+		flushing = newBuffer()
+	}
+	v.addSegments(segments, wanted, flushing, s.growing)
+	v.addBlocks(flushing, wanted, flushing, s.growing)
 	v.addBlocks(s.growing, wanted, s.growing)
 	return v, v.setTTL(e.config.Now().UnixMilli())
 }
