@@ -18,6 +18,9 @@ import (
 // preflightAtOnce bounds the requests that a preflight has under way. They are short: what they wait for is the store.
 const preflightAtOnce = 32
 
+// leastFile is less than any file of rows or deletes has, bytes, and more than the fixed part of a descriptor.
+const leastFile = 128
+
 // Checked tells what a preflight did.
 type Checked struct {
 	Files int   `json:"files"` // that were looked at
@@ -151,11 +154,13 @@ func (s *Scan) checkBinlog(ctx context.Context, b milvus.Binlog, head []byte) (i
 	if more == 0 || err != nil {
 		return int64(len(head)), err
 	}
-	longer, err := s.head(ctx, b, int64(more))
+	longer, err := s.head(ctx, milvus.Binlog{File: b.File}, int64(more))
 	if err != nil {
 		return int64(len(head)), err
 	}
-	_, err = binlog.CheckHead(longer)
+	if more, err = binlog.CheckHead(longer); more > 0 { // the file ends before
+		_, err = binlog.OpenDescriptor(longer)
+	}
 	return int64(len(head) + len(longer)), err
 }
 
@@ -165,9 +170,12 @@ func (s *Scan) head(ctx context.Context, b milvus.Binlog, n int64) ([]byte, erro
 	if err != nil {
 		return nil, err
 	}
+	if b.Size >= leastFile { // else it is no size of a file
+		n = min(n, b.Size)
+	}
 	body, err := store.ReadRange(ctx, b.File.Key, 0, n, "")
 	if errors.Is(err, fault.ErrCorrupt) { // the file is shorter
-		whole, _, again := store.ReadAll(ctx, b.File.Key, n)
+		whole, _, again := store.ReadAll(ctx, b.File.Key, max(n, binlog.HeadSize))
 		if again == nil {
 			return whole, nil
 		}
