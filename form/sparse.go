@@ -8,10 +8,11 @@ import (
 	"github.com/snapexport/snapexport/fault"
 )
 
-// pairsType is a sparse vector as two lists of one length.
+// pairsType is a sparse vector as two lists of one length. They are never NULL where the struct is not, but not declared so:
+// pyarrow, and with it PySpark, can't hold a NULL struct with members that are required.
 var pairsType = arrow.StructOf(
-	arrow.Field{Name: "indices", Type: arrow.ListOfField(arrow.Field{Name: "element", Type: arrow.PrimitiveTypes.Int64})},
-	arrow.Field{Name: "values", Type: arrow.ListOfField(arrow.Field{Name: "element", Type: arrow.PrimitiveTypes.Float32})},
+	arrow.Field{Name: "indices", Nullable: true, Type: arrow.ListOfField(arrow.Field{Name: "element", Type: arrow.PrimitiveTypes.Int64})},
+	arrow.Field{Name: "values", Nullable: true, Type: arrow.ListOfField(arrow.Field{Name: "element", Type: arrow.PrimitiveTypes.Float32})},
 )
 
 // toPairs shares the memory of indices, values and offsets.

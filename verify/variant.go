@@ -31,8 +31,8 @@ func valueEncoderOf(a arrow.Array) (encode, error) {
 		}
 		metadata, ok := parts.Field(0).(*array.Binary)
 		value, ok2 := parts.Field(1).(*array.Binary)
-		if ok && ok2 {
-			return valueEncoder{a, func(r int) (variant.Value, error) { return variant.Decode(metadata.Value(r), value.Value(r)) }, value.ValueString}, nil
+		if ok && ok2 { // a itself takes the JSON null for a NULL
+			return valueEncoder{parts, func(r int) (variant.Value, error) { return variant.Decode(metadata.Value(r), value.Value(r)) }, value.ValueString}, nil
 		}
 	}
 	return nil, fault.Unsupported("hash rows", "JSON as Arrow type %s", a.DataType())
