@@ -52,7 +52,8 @@ func (s *Server) answer(ctx context.Context, request any, info *grpc.UnaryServer
 		return nil, rpc.FromContextError(ended).Err()
 	}
 	st := statusOf(err)
-	if st.Code == int32(status.Unexpected) {
+	var expected *status.Error
+	if st.Code == int32(status.Unexpected) && !errors.As(err, &expected) { // nobody's mistake but ours, or the store's
 		s.config.Log.Warn("call failed", "method", method, "error", err)
 	}
 	return withStatus(t.New().Interface(), func() *commonpb.Status { return st }), nil

@@ -50,21 +50,39 @@ func declared(b []byte, zone *time.Location) (milvus.Schema, error) {
 	return out, nil
 }
 
-// storedDefault turns defaults that clients send as text into what is stored.
+// storedDefault turns the default of a declared field into the form that is stored: text of times and shapes, and the widest
+// integers and floats, which is what Python clients make of theirs.
 func storedDefault(f *pb.FieldSchema, zone *time.Location) error {
-	text, ok := f.GetDefaultValue().GetData().(*pb.ValueField_StringData)
-	if !ok {
-		return nil
+	v := f.GetDefaultValue()
+	switch d := v.GetData().(type) {
+	case *pb.ValueField_LongData:
+		switch milvus.DataType(f.GetDataType()) {
+		case milvus.TypeInt8, milvus.TypeInt16, milvus.TypeInt32:
+			if d.LongData != int64(int32(d.LongData)) {
+				return status.Invalid("the default %d of field %s is out of range", d.LongData, f.GetName())
+			}
+			v.Data = &pb.ValueField_IntData{IntData: int32(d.LongData)}
+		}
+	case *pb.ValueField_DoubleData:
+		if milvus.DataType(f.GetDataType()) == milvus.TypeFloat {
+			v.Data = &pb.ValueField_FloatData{FloatData: float32(d.DoubleData)}
+		}
+	case *pb.ValueField_StringData:
+		return storedText(f, d.StringData, zone)
 	}
+	return nil
+}
+
+func storedText(f *pb.FieldSchema, text string, zone *time.Location) error {
 	switch milvus.DataType(f.GetDataType()) {
 	case milvus.TypeTimestamptz:
-		micros, err := fielddata.ParseMoment(text.StringData, zone)
+		micros, err := fielddata.ParseMoment(text, zone)
 		if err != nil {
 			return err
 		}
 		f.DefaultValue.Data = &pb.ValueField_TimestamptzData{TimestamptzData: micros}
 	case milvus.TypeGeometry:
-		b, err := fielddata.ParseGeometry(text.StringData)
+		b, err := fielddata.ParseGeometry(text)
 		if err != nil {
 			return err
 		}
@@ -102,7 +120,7 @@ func public(s *milvus.Schema, zone *time.Location) (*schemapb.CollectionSchema, 
 	return out, proto.Unmarshal(b, out)
 }
 
-// shownDefault is the inverse of storedDefault.
+// shownDefault is the inverse of storedText.
 func shownDefault(f *pb.FieldSchema, zone *time.Location) error {
 	var text string
 	switch d := f.GetDefaultValue().GetData().(type) {

@@ -75,12 +75,8 @@ func (s *Server) Delete(ctx context.Context, r *milvuspb.DeleteRequest) (*milvus
 	if err != nil {
 		return nil, err
 	}
-	out, err := mutation(done)
-	if err != nil {
-		return nil, err
-	}
-	out.DeleteCnt = done.Count
-	return out, nil
+	// no keys: clients of Milvus 2.3.2 and later take them for the whole answer
+	return &milvuspb.MutationResult{Timestamp: uint64(done.Timestamp), Acknowledged: true, IDs: &schemapb.IDs{}, DeleteCnt: done.Count}, nil
 }
 
 func requestRows(c *metastore.Collection, r interface {
@@ -103,13 +99,8 @@ func requestRows(c *metastore.Collection, r interface {
 }
 
 func mutation(done engine.Result) (*milvuspb.MutationResult, error) {
-	out := &milvuspb.MutationResult{Timestamp: uint64(done.Timestamp), Acknowledged: true, IDs: &schemapb.IDs{}}
-	if done.IDs == nil {
-		return out, nil
-	}
-	var err error
-	out.IDs, err = ids(done.IDs)
-	return out, err
+	keys, err := ids(done.IDs)
+	return &milvuspb.MutationResult{Timestamp: uint64(done.Timestamp), Acknowledged: true, IDs: keys}, err
 }
 
 // ids are keys on the wire.
