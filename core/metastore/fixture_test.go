@@ -3,6 +3,8 @@ package metastore
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -170,14 +172,15 @@ func stateOf(s *Store) *state {
 
 // String is the same for nil and for empty lists.
 func (s *state) String() string {
-	text := fmt.Sprintf("%+v|%v|%v|%d|%v|%v|%v|%v", s.Databases, s.Dropped, s.Builds, s.All, s.Checkpoints, s.Snapshots, s.Jobs, s.Tasks)
-	for _, c := range append(append([]*Collection{}, s.Collections...), s.Creating...) {
-		text += fmt.Sprintf("\n%+v", *c)
+	var b strings.Builder
+	fmt.Fprintf(&b, "%+v|%v|%v|%d|%v|%v|%v|%v", s.Databases, s.Dropped, s.Builds, s.All, s.Checkpoints, s.Snapshots, s.Jobs, s.Tasks)
+	for _, c := range slices.Concat(s.Collections, s.Creating) {
+		fmt.Fprintf(&b, "\n%+v", *c)
 		for _, seg := range s.Segments[c.ID] {
-			text += fmt.Sprintf("\n  %+v", *seg)
+			fmt.Fprintf(&b, "\n  %+v", *seg)
 		}
 	}
-	return text
+	return b.String()
 }
 
 // reopened closes the store and opens the same directory.
