@@ -174,6 +174,9 @@ func (p planner) field(f arrow.Field) (arrow.Field, *node, error) {
 		return p.structs(f, list)
 	}
 	n := p.values(mf, f.Type)
+	if t, ok := f.Type.(*arrow.FixedSizeListType); ok && f.Nullable && p.opts.Vectors == VectorsFixedList {
+		n = withHoles(t)
+	}
 	if p.opts.Vectors == VectorsBinary && vectorOf(mf).Type.IsDenseVector() {
 		f.Metadata = encoded(f.Metadata, vectorOf(mf))
 	}

@@ -15,6 +15,7 @@ type nodeKind uint8
 
 const (
 	dense nodeKind = iota
+	holed
 	pairs
 	documents
 	lists
@@ -55,10 +56,21 @@ func (p planner) values(f milvus.Field, t arrow.DataType) *node {
 	return nil
 }
 
+// withHoles returns the node of vectors that may be NULL, as lists of a fixed size. In Arrow a NULL one has elements all the
+// same, which are NULL, too: pyarrow can't cast the column if they are declared not to be.
+func withHoles(t *arrow.FixedSizeListType) *node {
+	elem := t.ElemField()
+	elem.Nullable = true
+	return &node{kind: holed, to: arrow.FixedSizeListOfField(t.Len(), elem)}
+}
+
 func (n *node) convert(a arrow.Array) (arrow.Array, error) {
 	switch n.kind {
 	case dense:
 		return cell.Stored(n.field, a)
+	case holed:
+		d := a.Data()
+		return array.MakeFromData(array.NewData(n.to, d.Len(), d.Buffers(), d.Children(), d.NullN(), d.Offset())), nil
 	case pairs:
 		return toPairs(a.(*array.Map)), nil
 	case documents:
