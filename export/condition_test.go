@@ -55,6 +55,9 @@ func (h *history) comparison(r random) condition {
 	}
 	literal, value, ok := r.literal(f.Type, of)
 	if !ok || r.IntN(8) == 0 {
+		if r.coin() {
+			return condition{f.Name + " is not null", func(x row) truth { return judge(x.cells[f.ID] != nil) }}
+		}
 		return condition{f.Name + " is null", func(x row) truth { return judge(x.cells[f.ID] == nil) }}
 	}
 	ops := []string{"==", "!=", "<", "<=", ">", ">="}
