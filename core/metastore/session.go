@@ -15,6 +15,7 @@ const (
 	sessionSeconds = 10 // after which a session that nobody renews ends
 	sessionName    = "snapexport"
 	sessionPoll    = 300 * time.Millisecond
+	healPause      = 2 * time.Second
 )
 
 // session is this server's key below session/, held by a lease. Every transaction compares the revision at which the key was
@@ -121,6 +122,9 @@ func (x *session) take(ctx context.Context) error {
 	x.alive.Go(func() {
 		for range beats { // the channel ends with the lease
 		}
+		if background.Err() == nil {
+			x.store.lose()
+		}
 	})
 	return nil
 }
@@ -163,6 +167,32 @@ func (x *session) leave() {
 		_, err := x.store.client.Revoke(ctx, x.lease)
 		return err
 	})
+}
+
+// lose notes that the session has ended.
+func (s *Store) lose() {
+	s.stale.Store(true)
+	select {
+	case s.lost <- struct{}{}:
+	default: // noted already
+	}
+}
+
+// heal takes the session again when it was lost, for those who only need timestamps and ids.
+func (s *Store) heal(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-s.lost:
+		}
+		s.config.Log.Warn("the session has ended; taking it again")
+		for s.mutate(ctx, func(context.Context) error { return nil }) != nil {
+			if sleep(ctx, healPause) != nil {
+				return
+			}
+		}
+	}
 }
 
 // sleep waits for d, or for the context's end.

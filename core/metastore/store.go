@@ -42,6 +42,9 @@ type Store struct {
 	write  sync.Mutex  // held by the one mutation
 	stale  atomic.Bool // etcd may hold what memory does not
 	closed atomic.Bool
+	lost   chan struct{} // the session has ended
+	stop   context.CancelFunc
+	healer sync.WaitGroup
 
 	mu   sync.RWMutex
 	view *view
@@ -59,12 +62,15 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	if c.Now == nil || (c.Dir == "") == (len(c.Endpoints) == 0) {
 		return nil, fault.Unsupported(op, "a clock is needed, and either a directory or endpoints")
 	}
-	s := &Store{config: c, keys: etcdmeta.Keys{Root: c.Root}, view: newView()}
+	s := &Store{config: c, keys: etcdmeta.Keys{Root: c.Root}, view: newView(), lost: make(chan struct{}, 1)}
 	s.marks.lastMark, s.marks.idMark = -1, -1
 	if err := s.start(ctx); err != nil {
 		_ = s.Close() // the error that matters is the first
 		return nil, err
 	}
+	background, stop := context.WithCancel(context.WithoutCancel(ctx))
+	s.stop = stop
+	s.healer.Go(func() { s.heal(background) })
 	return s, nil
 }
 
@@ -103,6 +109,10 @@ func (s *Store) Address() string {
 
 // Close ends the session and the embedded etcd. Mutations that are under way are waited for.
 func (s *Store) Close() error {
+	if s.stop != nil {
+		s.stop()
+		s.healer.Wait()
+	}
 	for _, l := range []sync.Locker{&s.write, &s.marks.mu, &s.marks.ids} {
 		l.Lock()
 		defer l.Unlock()

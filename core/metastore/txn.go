@@ -154,6 +154,7 @@ func (s *Store) txn(ctx context.Context, point string, ops []clientv3.Op) error 
 		return fault.Place(err, point)
 	}
 	if !done.Succeeded {
+		s.lose()
 		return fault.Conflict(op, "this server's session has ended: another one may have taken over").On(s.session.key)
 	}
 	return s.fault(point, "after-")

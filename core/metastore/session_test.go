@@ -1,0 +1,128 @@
+package metastore
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"github.com/snapexport/snapexport/fault"
+	"github.com/snapexport/snapexport/internal/testkit"
+	"github.com/snapexport/snapexport/internal/testkit/etcd"
+)
+
+func cluster(address string) func(*Config) {
+	return func(c *Config) { c.Dir, c.Endpoints = "", []string{address} }
+}
+
+func TestSecondServerIsRefused(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	s := open(t, dir)
+	if _, err := tryOpen(dir); !errors.Is(err, fault.ErrConflict) || !strings.Contains(err.Error(), "another process") {
+		t.Errorf("the same directory: %v", err)
+	}
+	check(t, s.Close())
+	check(t, s.Close()) // twice is fine
+	if err := s.CreateCollection(ctx, sample(100, "c")); !errors.Is(err, fault.ErrConflict) {
+		t.Errorf("a closed store: %v", err)
+	}
+	open(t, dir)
+}
+
+func TestSecondServerOfClusterIsRefused(t *testing.T) {
+	t.Parallel()
+	address := etcd.Start(t, "")
+	s := open(t, "", cluster(address))
+	check(t, s.CreateCollection(ctx, sample(100, "c")))
+	if _, err := tryOpen("", cluster(address)); !errors.Is(err, fault.ErrConflict) || !strings.Contains(err.Error(), "session") {
+		t.Errorf("the same etcd: %v", err)
+	}
+	other := open(t, "", cluster(address), func(c *Config) { c.Root = "other/meta" })
+	if all, _ := other.Collections("*"); len(all) > 0 {
+		t.Error("another root shows collections")
+	}
+	check(t, s.Close())
+	again := open(t, "", cluster(address))
+	compareWithReader(t, again)
+	if all, _ := again.Collections("*"); len(all) != 1 {
+		t.Errorf("%d collections", len(all))
+	}
+}
+
+// TestForeignMetadata refuses what a Milvus keeps, running or not.
+func TestForeignMetadata(t *testing.T) {
+	t.Parallel()
+	address := etcd.Start(t, testkit.Data(t, "milvus-2.3.5", "etcd.json"))
+	if _, err := tryOpen("", cluster(address)); !errors.Is(err, fault.ErrUnsupported) {
+		t.Errorf("a Milvus's metadata: %v", err)
+	}
+	empty := etcd.Start(t, "")
+	client, err := clientv3.New(clientv3.Config{Endpoints: []string{empty}, DialTimeout: 10 * time.Second})
+	check(t, err)
+	defer client.Close()
+	if _, err := client.Put(ctx, "by-dev/meta/session/rootcoord", "{}"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := tryOpen("", cluster(empty)); !errors.Is(err, fault.ErrConflict) || !strings.Contains(err.Error(), "session/rootcoord") {
+		t.Errorf("a live session: %v", err)
+	}
+}
+
+// TestLostSession takes the session away: nothing is written without it, and a server that took over is noticed.
+func TestLostSession(t *testing.T) {
+	t.Parallel()
+	address := etcd.Start(t, "")
+	s := open(t, "", cluster(address))
+	endSession(t, s)
+	if _, err := s.IDs(1); !errors.Is(err, fault.ErrConflict) {
+		t.Errorf("without a session: %v", err)
+	}
+	check(t, s.CreateCollection(ctx, sample(100, "c"))) // nobody else has it, so it was taken again
+	endSession(t, s)
+	other := open(t, "", cluster(address))
+	check(t, other.DropCollection(ctx, 100))
+	last, err := other.Timestamp()
+	check(t, err)
+	for range 2 {
+		if err := s.CreateCollection(ctx, sample(200, "d")); !errors.Is(err, fault.ErrConflict) {
+			t.Errorf("beside another server: %v", err)
+		}
+	}
+	check(t, other.Close())
+	check(t, s.CreateCollection(ctx, sample(200, "d")))
+	if all, _ := s.Collections("*"); len(all) != 1 || all[0].ID != 200 {
+		t.Errorf("collections after the other server: %v", all)
+	}
+	if ts, err := s.Timestamp(); err != nil || ts <= last {
+		t.Errorf("timestamp %d after the other server's %d: %v", ts, last, err)
+	}
+}
+
+// TestListens reads the embedded etcd from outside.
+func TestListens(t *testing.T) {
+	t.Parallel()
+	s := open(t, t.TempDir(), func(c *Config) { c.Listen = "127.0.0.1:0" })
+	client, err := clientv3.New(clientv3.Config{Endpoints: []string{s.Address()}, DialTimeout: 10 * time.Second})
+	check(t, err)
+	defer client.Close()
+	got, err := client.Get(ctx, "by-dev/meta/root-coord/database/db-info/1")
+	if err != nil || len(got.Kvs) != 1 {
+		t.Errorf("%v, error %v", got, err)
+	}
+	if a := open(t, t.TempDir()).Address(); a != "" {
+		t.Errorf("listens at %s", a)
+	}
+}
+
+// endSession lets the lease run out, unnoticed by the store.
+func endSession(t *testing.T, s *Store) {
+	t.Helper()
+	s.write.Lock()
+	defer s.write.Unlock()
+	s.session.end()
+	_, err := s.client.Revoke(ctx, s.session.lease)
+	check(t, err)
+}
