@@ -1,8 +1,10 @@
 package deltalog
 
 import (
+	"bytes"
 	"errors"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/snapexport/snapexport/fault"
@@ -25,21 +27,36 @@ func FuzzDeltalog(f *testing.F) {
 			f.Add(testkit.ReadFile(f, path))
 		}
 	}
-	f.Fuzz(func(t *testing.T, b []byte) {
-		d, err := Read(b)
+	f.Fuzz(reads)
+}
+
+// FuzzBare spends its time in packed deltalogs, which are Parquet from their first byte.
+func FuzzBare(f *testing.F) {
+	magic := []byte("PAR1")
+	for _, d := range []*Deletes{ints(3), texts(3), ints(300)} {
+		b, err := Writer{Form: Bare}.Encode(header, d)
 		if err != nil {
-			refused(t, err)
-			return
+			f.Fatal(err)
 		}
-		if err := check(d); err != nil {
-			t.Fatal(err)
-		}
-		again, err := Writer{Form: Bare}.Encode(header, d)
-		if err != nil {
-			t.Fatal(err)
-		}
-		sameDeletes(t, "again", again, d)
-	})
+		f.Add(bytes.TrimPrefix(b, magic))
+	}
+	f.Fuzz(func(t *testing.T, b []byte) { reads(t, append(slices.Clone(magic), b...)) })
+}
+
+func reads(t *testing.T, b []byte) {
+	d, err := Read(b)
+	if err != nil {
+		refused(t, err)
+		return
+	}
+	if err := check(d); err != nil {
+		t.Fatal(err)
+	}
+	again, err := Writer{Form: Bare}.Encode(header, d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sameDeletes(t, "again", again, d)
 }
 
 // FuzzCell: any cell; the quick way and the JSON decoder agree.
