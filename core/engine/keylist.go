@@ -29,7 +29,8 @@ func keyList(key milvus.Field, expr string, values map[string]any) (arrow.Array,
 	rest = strings.TrimSpace(rest[2:])
 	if name, ok := strings.CutPrefix(rest, "{"); ok {
 		name, ok = strings.CutSuffix(name, "}")
-		return list.array(), ok && list.values(values[strings.TrimSpace(name)])
+		ok = ok && list.values(values[strings.TrimSpace(name)])
+		return list.array(), ok
 	}
 	if rest, ok = strings.CutPrefix(rest, "["); !ok {
 		return nil, false

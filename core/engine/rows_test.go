@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"context"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -216,23 +215,42 @@ func (m model) put(t *testing.T, w *world, c *metastore.Collection, r *rand.Rand
 
 func (m model) try(t *testing.T, w *world, c *metastore.Collection, r *rand.Rand, partition string, keys []int64, upsert bool) error {
 	t.Helper()
+	columns := keyedColumns(t, r, c, keys)
+	rows := Rows{Count: len(keys), Columns: columns}
+	var err error
+	if upsert {
+		_, err = w.Upsert(t.Context(), c, partition, rows)
+	} else {
+		_, err = w.Insert(t.Context(), c, partition, rows)
+	}
+	if err == nil {
+		m.add(t, c, columns, partition, keys)
+	}
+	return err
+}
+
+// expect is what try does to the model.
+func (m model) expect(t *testing.T, w *world, c *metastore.Collection, r *rand.Rand, keys []int64) {
+	t.Helper()
+	m.add(t, c, keyedColumns(t, r, c, keys), "_default", keys)
+}
+
+func keyedColumns(t *testing.T, r *rand.Rand, c *metastore.Collection, keys []int64) map[milvus.FieldID]arrow.Array {
+	t.Helper()
 	key, _ := c.Schema.PrimaryKey()
 	columns := randomColumns(t, r, &c.Schema, len(keys))
 	columns[key.ID] = keysOf(key, keys)
-	do := func(ctx context.Context) (Result, error) {
-		if upsert {
-			return w.Upsert(ctx, c, partition, Rows{Count: len(keys), Columns: columns})
-		}
-		return w.Insert(ctx, c, partition, Rows{Count: len(keys), Columns: columns})
-	}
-	if _, err := do(t.Context()); err != nil {
-		return err
-	}
+	return columns
+}
+
+func (m model) add(t *testing.T, c *metastore.Collection, columns map[milvus.FieldID]arrow.Array, partition string, keys []int64) {
+	t.Helper()
 	for i, text := range texts(fieldsOf(&c.Schema), rounded(t, c, columns), len(keys)) {
 		m[keys[i]] = modelRow{partition, columns[101].ValueStr(i), text}
 	}
-	return nil
 }
+
+func (m model) copy() model { return maps.Clone(m) }
 
 // rounded returns the columns with halves as files have them.
 func rounded(t *testing.T, c *metastore.Collection, columns map[milvus.FieldID]arrow.Array) map[milvus.FieldID]arrow.Array {
@@ -275,3 +293,7 @@ func (m modelRow) plain() string {
 	text, _, _ := strings.Cut(m.text, "$meta=")
 	return text
 }
+
+var milvusKey = milvus.Field{ID: 100, Name: "id", Type: milvus.TypeInt64, PrimaryKey: true}
+
+func newRand() *rand.Rand { return rand.New(rand.NewPCG(1, 2)) }
