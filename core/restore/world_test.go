@@ -237,4 +237,3 @@ func check(t testing.TB, err error) {
 		t.Fatal(err)
 	}
 }
-
