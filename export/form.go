@@ -62,7 +62,7 @@ func (r *runner) checkVersion(have *catalog.Table) error {
 // sayVersion warns of a table that fewer engines read, where nobody asked for its version.
 func (r *runner) sayVersion() {
 	if r.plan.Iceberg > 2 && r.opts.IcebergFormat == 0 {
-		r.warnings = append(r.warnings, describe.Warning{Kind: "iceberg-format",
+		r.warnings = append(r.warnings, describe.Warning{Kind: "iceberg format",
 			Message: "JSON is stored as variant, so the table has Iceberg format version 3: Spark 4.0 and DuckDB 1.5 read it, pyiceberg 0.11 and Spark 3.5 do not"})
 	}
 }
