@@ -12,7 +12,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -28,7 +27,6 @@ type serveFlags struct {
 	etcdListen, etcdRoot   string
 	storage, location      string
 	noFsync                bool
-	gcInterval, gcGrace    time.Duration
 	auth, anyone           bool
 	passwordFile           string
 	certificate, key, logs string
@@ -87,8 +85,6 @@ func (f *serveFlags) register(cmd *cobra.Command) {
 	v.StringVar(&f.storage, "storage-version", "2", "`VERSION` of the format of new segments: 1 (binlogs), 2 (packed Parquet) or 3 (manifests)")
 	v.BoolVar(&f.noFsync, "no-fsync", false, "do not wait for the disk: faster, and a crash of the machine may lose what was acknowledged")
 	v.StringVar(&f.location, "s3-location", "table", "what describe_snapshot answers as s3_location, `WHAT`: table or metadata")
-	v.DurationVar(&f.gcInterval, "gc-interval", time.Hour, "`TIME` between two garbage collections; 0 for none")
-	v.DurationVar(&f.gcGrace, "gc-grace", 3*time.Hour, "`TIME` that files of dropped segments are kept")
 	v.BoolVar(&f.auth, "auth", false, "clients must authenticate")
 	v.StringVar(&f.passwordFile, "root-password-file", "", "`FILE` with root's password; implies --auth")
 	v.StringVar(&f.certificate, "tls-cert", "", "`FILE` with the server's certificate chain (PEM)")
@@ -125,9 +121,6 @@ func (f *serveFlags) settings(a *app) (*serveSettings, error) {
 		return nil, usage("--s3-location is %q: there are table and metadata", f.location)
 	}
 	f.root = strings.Trim(f.root, "/")
-	if f.gcInterval < 0 || f.gcGrace < 0 {
-		return nil, usage("--gc-interval and --gc-grace are not negative")
-	}
 	var level slog.Level
 	if err := level.UnmarshalText([]byte(f.logs)); err != nil {
 		return nil, usage("--log-level is %q: there are debug, info, warn and error", f.logs)

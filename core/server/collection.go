@@ -1,3 +1,5 @@
+//lint:file-ignore SA1019 clients send and read the deprecated fields, too
+
 package server
 
 import (
@@ -129,7 +131,7 @@ func (s *Server) ShowCollections(ctx context.Context, r *milvuspb.ShowCollection
 	out := &milvuspb.ShowCollectionsResponse{}
 	for _, c := range all {
 		loaded := s.loaded.any(c.ID)
-		if r.GetType() == milvuspb.ShowType_InMemory && !loaded || len(r.GetCollectionNames()) > 0 && !slices.Contains(r.GetCollectionNames(), c.Schema.Name) { //nolint:staticcheck // older clients ask so
+		if r.GetType() == milvuspb.ShowType_InMemory && !loaded || len(r.GetCollectionNames()) > 0 && !slices.Contains(r.GetCollectionNames(), c.Schema.Name) {
 			continue
 		}
 		out.CollectionNames = append(out.CollectionNames, c.Schema.Name)
@@ -138,7 +140,7 @@ func (s *Server) ShowCollections(ctx context.Context, r *milvuspb.ShowCollection
 		out.CreatedUtcTimestamps = append(out.CreatedUtcTimestamps, uint64(c.Created.UnixMilli()))
 		out.ShardsNum = append(out.ShardsNum, int32(c.Shards))
 		if r.GetType() == milvuspb.ShowType_InMemory {
-			out.InMemoryPercentages = append(out.InMemoryPercentages, 100) //nolint:staticcheck // older clients read it
+			out.InMemoryPercentages = append(out.InMemoryPercentages, 100)
 			out.QueryServiceAvailable = append(out.QueryServiceAvailable, true)
 		}
 	}

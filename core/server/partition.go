@@ -1,3 +1,5 @@
+//lint:file-ignore SA1019 clients send and read the deprecated fields, too
+
 package server
 
 import (
@@ -96,7 +98,7 @@ func (s *Server) ShowPartitions(ctx context.Context, r *milvuspb.ShowPartitionsR
 	out := &milvuspb.ShowPartitionsResponse{}
 	for _, p := range c.Partitions {
 		loaded := s.loaded.partition(c.ID, p.ID)
-		if r.GetType() == milvuspb.ShowType_InMemory && !loaded { //nolint:staticcheck // older clients ask so
+		if r.GetType() == milvuspb.ShowType_InMemory && !loaded {
 			continue
 		}
 		percent := int64(0)
@@ -107,7 +109,7 @@ func (s *Server) ShowPartitions(ctx context.Context, r *milvuspb.ShowPartitionsR
 		out.PartitionIDs = append(out.PartitionIDs, int64(p.ID))
 		out.CreatedTimestamps = append(out.CreatedTimestamps, uint64(c.Created))
 		out.CreatedUtcTimestamps = append(out.CreatedUtcTimestamps, uint64(c.Created.UnixMilli()))
-		out.InMemoryPercentages = append(out.InMemoryPercentages, percent) //nolint:staticcheck // older clients read it
+		out.InMemoryPercentages = append(out.InMemoryPercentages, percent)
 	}
 	return out, nil
 }

@@ -1,3 +1,5 @@
+//lint:file-ignore SA1019 clients send and read the deprecated fields, too
+
 package server
 
 import (
@@ -104,7 +106,7 @@ func statusOf(err error) *commonpb.Status {
 	if !known {
 		older = commonpb.ErrorCode_UnexpectedError
 	}
-	//nolint:staticcheck // clients read both numbers
+
 	return &commonpb.Status{ErrorCode: older, Reason: reason, Code: int32(code), Detail: err.Error()}
 }
 

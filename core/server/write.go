@@ -1,3 +1,5 @@
+//lint:file-ignore SA1019 clients send and read the deprecated fields, too
+
 package server
 
 import (
@@ -168,7 +170,7 @@ func (s *Server) GetFlushState(ctx context.Context, r *milvuspb.GetFlushStateReq
 
 // FlushAll flushes the collections of one database, or (none named) of all.
 func (s *Server) FlushAll(ctx context.Context, r *milvuspb.FlushAllRequest) (*milvuspb.FlushAllResponse, error) {
-	db := r.GetDbName() //nolint:staticcheck // older clients name one
+	db := r.GetDbName()
 	if db == "" {
 		db = "*"
 	}
