@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -31,10 +32,12 @@ func (s *Store) begin(ctx context.Context) error {
 		return err
 	}
 	if len(found.Kvs) > 0 {
-		if v := string(found.Kvs[0].Value); v != formatVersion {
-			return fault.Unsupported(op, "the metadata is of version %q, version %q is understood", v, formatVersion).On(key).
+		version, id, _ := strings.Cut(string(found.Kvs[0].Value), "/")
+		if version != formatVersion || id == "" {
+			return fault.Unsupported(op, "the metadata is of version %q, version %q is understood", version, formatVersion).On(key).
 				WithHint("a newer snapexport wrote it")
 		}
+		s.id = id
 		return nil
 	}
 	for _, prefix := range etcdmeta.Prefixes(s.keys.Root) {
@@ -47,10 +50,12 @@ func (s *Store) begin(ctx context.Context) error {
 				WithHint("choose another root")
 		}
 	}
-	d := Database{ID: defaultDatabase, Name: pb.DefaultDatabase, Created: milvus.NewTimestamp(s.config.Now().UnixMilli(), 0)}
+	now := s.config.Now()
+	s.id = strconv.FormatInt(now.UnixNano(), 10)
+	d := Database{ID: defaultDatabase, Name: pb.DefaultDatabase, Created: milvus.NewTimestamp(now.UnixMilli(), 0)}
 	var b batch
 	b.put(etcdmeta.DatabaseRow(s.keys, d.message()))
-	b.put(etcdmeta.KV{Key: key, Value: []byte(formatVersion)}, nil)
+	b.put(etcdmeta.KV{Key: key, Value: []byte(formatVersion + "/" + s.id)}, nil)
 	return s.commit(ctx, "begin:commit", &b)
 }
 

@@ -104,7 +104,7 @@ func (s *Store) repairCollection(b *batch, st *stored, id milvus.CollectionID, c
 	return nil
 }
 
-// doomed tells collections that are being dropped, and those that were being made for a restore that does not go on: when the
+// doomed tells collections that are being dropped, and those that were being made for a restore that has no job: when the
 // store is opened. Later on the restore may only not have come to its job yet.
 func (s *Store) doomed(st *stored, id milvus.CollectionID, info *pb.CollectionInfo) bool {
 	switch info.State {
@@ -112,7 +112,8 @@ func (s *Store) doomed(st *stored, id milvus.CollectionID, info *pb.CollectionIn
 		return false
 	case pb.CollectionState_CollectionCreating:
 		return st.first && !slices.ContainsFunc(st.jobs, func(j *pb.CopySegmentJob) bool {
-			return j.CollectionId == int64(id) && (j.State == pb.CopySegmentJobState_CopySegmentJobPending || j.State == pb.CopySegmentJobState_CopySegmentJobExecuting)
+			ended := j.State == pb.CopySegmentJobState_CopySegmentJobCompleted || j.State == pb.CopySegmentJobState_CopySegmentJobFailed
+			return j.CollectionId == int64(id) && !ended
 		})
 	}
 	return true

@@ -38,6 +38,7 @@ type Store struct {
 	client  *clientv3.Client
 	session *session
 	marks   allocator
+	id      string // of the metadata
 
 	write  sync.Mutex  // held by the one mutation
 	stale  atomic.Bool // etcd may hold what memory does not
@@ -106,6 +107,9 @@ func (s *Store) Address() string {
 	}
 	return s.server.address()
 }
+
+// ID names this metadata for ever: when it was begun, in Unix nanoseconds.
+func (s *Store) ID() string { return s.id }
 
 // Close ends the session and the embedded etcd. Mutations that are under way are waited for.
 func (s *Store) Close() error {
