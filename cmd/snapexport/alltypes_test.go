@@ -69,6 +69,7 @@ const (
 	typedRows  = 15 // at least as many as the longest list of values and a NULL
 	typedPart  = 500
 	typedFirst = 1000 // id of the first of two segments
+	lateRow    = 8    // the first row of the second, which has the late field
 )
 
 // typed is the collection of all types being laid out.
@@ -142,7 +143,7 @@ func (s *typed) write(t *testing.T, dir string, version int64) string {
 	t.Helper()
 	c := fixture.New(dir, milvus.Collection{ID: 77, Database: "default", Schema: s.schema, Partitions: []milvus.Partition{{ID: typedPart, Name: "_default"}}})
 	c.Files.Version = version
-	for i, bounds := range [][]int{{0, 4, 8}, {8, typedRows}} {
+	for i, bounds := range [][]int{{0, 4, lateRow}, {lateRow, typedRows}} {
 		seg := fixture.Segment{ID: typedFirst + milvus.SegmentID(i), Partition: typedPart, Level: milvus.LevelL1, Channel: "dml_0_77v0"}
 		for j := range len(bounds) - 1 {
 			seg.Chunks = append(seg.Chunks, s.chunk(t, bounds[j], bounds[j+1], i == 0))
@@ -270,39 +271,64 @@ func memberOf(t *testing.T, cells []string, name string) []string {
 	return out
 }
 
-// truth writes the rows that must come out, with the system columns, to a file and returns its path. A column of bits is "NaN"
-// there, or with bits, the other way round, only such columns and the key are.
+// truth writes the rows that must come out to a file and returns its path. A column of bits is NaN there; with bits, only
+// such columns and the key are.
 func (s *typed) truth(t *testing.T, bits bool) string {
+	t.Helper()
+	if bits {
+		return s.truthAs(t, onlyBits)
+	}
+	return s.truthAs(t, withoutBits)
+}
+
+// truthAs is truth, with a column's values as spell writes them, or without the column where that returns "".
+func (s *typed) truthAs(t *testing.T, spell func(c typedColumn, value string) string) string {
 	t.Helper()
 	var out bytes.Buffer
 	for i := range typedRows {
 		var cells []string
-		put := func(name, value string) { cells = append(cells, fmt.Sprintf("%q: %s", name, value)) }
 		for _, c := range s.columns {
-			switch {
-			case bits && !c.bits && !c.PrimaryKey:
-			case c.bits && !bits:
-				put(c.Name, nans(c.at(i)))
-			case c.Default != nil && i < 8:
-				put(c.Name, fmt.Sprint(c.Default))
-			default:
-				put(c.Name, c.at(i))
+			value := c.at(i)
+			if c.Default != nil && i < lateRow {
+				value = fmt.Sprint(c.Default)
+			}
+			if value = spell(c, value); value != "" {
+				cells = append(cells, fmt.Sprintf("%q: %s", c.Name, value))
 			}
 		}
-		if !bits {
-			put("_milvus_ts", fmt.Sprint(typedTime(i)))
-			put("_milvus_time", fmt.Sprint(typedTime(i)>>18*1000))
-			put("_milvus_row_id", fmt.Sprint(int64(i)+1<<60))
-			put("_milvus_partition", `"_default"`)
-			put("_milvus_segment", fmt.Sprint(typedFirst+i/8))
-		}
-		fmt.Fprintf(&out, "{%s}\n", strings.Join(cells, ", "))
+		fmt.Fprintf(&out, "{%s}\n", strings.Join(append(cells, systemCells(i)...), ", "))
 	}
 	path := filepath.Join(t.TempDir(), "truth.jsonl")
 	if err := os.WriteFile(path, out.Bytes(), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	return path
+}
+
+// systemColumns are what --with adds.
+var systemColumns = []string{"_milvus_ts", "_milvus_time", "_milvus_row_id", "_milvus_partition", "_milvus_segment"}
+
+func systemCells(row int) []string {
+	var out []string
+	for i, v := range []any{typedTime(row), typedTime(row) >> 18 * 1000, int64(row) + 1<<60, `"_default"`, typedFirst + row/lateRow} {
+		out = append(out, fmt.Sprintf("%q: %v", systemColumns[i], v))
+	}
+	return out
+}
+
+func withoutBits(c typedColumn, value string) string {
+	if c.bits {
+		return nans(value)
+	}
+	return value
+}
+
+// onlyBits keeps the columns of bits, and the key.
+func onlyBits(c typedColumn, value string) string {
+	if c.bits || c.PrimaryKey {
+		return value
+	}
+	return ""
 }
 
 // nans puts "NaN" in the place of every number.

@@ -40,6 +40,7 @@ func someTypes() []typedColumn {
 		column("json_odd", milvus.TypeJSON, `"{\"a\": 1, \"a\": 2}"`, `"1e400"`, `"\"\\u0000\""`, `"123456789012345678901234567890"`, `"-0.0"`),
 		column("geometry", milvus.TypeGeometry, `"AQEAAAAAAAAAAADwPwAAAAAAAABA"`, `"AQEAAAAAAAAAAAD4fwAAAAAAAPh/"`, `"AQcAAAAAAAAA"`),
 		column("timestamptz", milvus.TypeTimestamptz, edgeTimes...),
+		column("timestamptz_far", milvus.TypeTimestamptz, "253402300800000000", "-62135596800000001", "8210298412799999999", "-9000000000000000000"),
 		column("date", milvus.TypeDate, `"1970-01-01"`, `"1969-12-31"`, `"2024-02-29"`, `"0001-01-01"`, `"1582-10-10"`, `"9999-12-31"`),
 		column("time", milvus.TypeTime, "0", fmt.Sprint(day-1), fmt.Sprint(day/2)),
 	}

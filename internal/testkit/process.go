@@ -16,7 +16,7 @@ import (
 )
 
 const (
-	engineStart   = 3 * time.Minute // until an engine says that it is ready
+	engineStart   = 5 * time.Minute // until an engine says that it is ready
 	engineRequest = 5 * time.Minute // for one answer
 	engineStop    = 20 * time.Second
 )

@@ -25,6 +25,12 @@ def quoted(text):
     return "'" + text.replace("'", "''") + "'"
 
 
+def as_text(name, kind):
+    """A column of the type; a variant as JSON text."""
+    name = '"%s"' % name.replace('"', '""')
+    return "CASE WHEN %s IS NOT NULL THEN CAST(CAST(%s AS JSON) AS VARCHAR) END AS %s" % (name, name, name) if kind == "VARIANT" else name
+
+
 class Engine:
     version = "duckdb " + duckdb.__version__
 
@@ -58,8 +64,10 @@ class Engine:
         return "iceberg_scan(%s, snapshot_from_id = %d)" % (quoted(uri), found.snapshot_id)
 
     def read(self, uri, ref, data, columns):
-        names = ", ".join('"%s"' % c.replace('"', '""') for c in columns) if columns else "*"
-        return self.con.execute("SELECT %s FROM %s" % (names, self.source(uri, ref, data))).to_arrow_table()
+        source = self.source(uri, ref, data)
+        found = self.con.execute("DESCRIBE SELECT * FROM %s" % source).fetchall()
+        names = [as_text(name, kind) for name, kind, *_ in found if not columns or name in columns]
+        return self.con.execute("SELECT %s FROM %s" % (", ".join(names), source)).to_arrow_table()
 
     def query(self, uri, ref, data, sql):
         if uri:

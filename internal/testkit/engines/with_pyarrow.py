@@ -24,6 +24,8 @@ def relaxed(t):
     """The type with everything in it nullable: files of one table may differ in what they require."""
     if pa.types.is_list(t):
         return pa.list_(pa.field(t.value_field.name, relaxed(t.value_type)))
+    if pa.types.is_fixed_size_list(t):
+        return pa.list_(pa.field(t.value_field.name, relaxed(t.value_type)), t.list_size)
     if pa.types.is_struct(t):
         return pa.struct([pa.field(t.field(i).name, relaxed(t.field(i).type)) for i in range(t.num_fields)])
     if pa.types.is_map(t):

@@ -5,10 +5,13 @@ import tempfile
 import pyarrow as pa
 import pyspark
 from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
 
 
 def arrow(frame):
-    """The frame as an Arrow table."""
+    """The frame as an Arrow table, variants as JSON text."""
+    if any(f.dataType.typeName() == "variant" for f in frame.schema):
+        frame = frame.select([F.to_json("`%s`" % f.name).alias(f.name) if f.dataType.typeName() == "variant" else F.col("`%s`" % f.name) for f in frame.schema])
     if hasattr(frame, "toArrow"):
         return frame.toArrow()
     # Spark 3.5 hands over batches; a frame without rows has none, and so its columns come without types
