@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -27,6 +28,7 @@ type serveFlags struct {
 	etcdListen, etcdRoot   string
 	storage, location      string
 	noFsync                bool
+	gcInterval, gcGrace    time.Duration
 	auth, anyone           bool
 	passwordFile           string
 	certificate, key, logs string
@@ -85,6 +87,8 @@ func (f *serveFlags) register(cmd *cobra.Command) {
 	v.StringVar(&f.storage, "storage-version", "2", "`VERSION` of the format of new segments: 1 (binlogs), 2 (packed Parquet) or 3 (manifests)")
 	v.BoolVar(&f.noFsync, "no-fsync", false, "do not wait for the disk: faster, and a crash of the machine may lose what was acknowledged")
 	v.StringVar(&f.location, "s3-location", "table", "what describe_snapshot answers as s3_location, `WHAT`: table or metadata")
+	v.DurationVar(&f.gcInterval, "gc-interval", time.Hour, "`TIME` between two garbage collections; 0 for none")
+	v.DurationVar(&f.gcGrace, "gc-grace", 3*time.Hour, "`TIME` that files stay after they were dropped, or written without being used; at least 1m")
 	v.BoolVar(&f.auth, "auth", false, "clients must authenticate")
 	v.StringVar(&f.passwordFile, "root-password-file", "", "`FILE` with root's password; implies --auth")
 	v.StringVar(&f.certificate, "tls-cert", "", "`FILE` with the server's certificate chain (PEM)")
@@ -119,6 +123,9 @@ func (f *serveFlags) settings(a *app) (*serveSettings, error) {
 	}
 	if f.location != "table" && f.location != "metadata" {
 		return nil, usage("--s3-location is %q: there are table and metadata", f.location)
+	}
+	if f.gcInterval < 0 || f.gcGrace < time.Minute { // a flush or a restore must have come to its end
+		return nil, usage("--gc-interval is at least 0, --gc-grace at least 1m")
 	}
 	f.root = strings.Trim(f.root, "/")
 	var level slog.Level

@@ -172,6 +172,7 @@ func TestServeRefuses(t *testing.T) {
 		"default password would let anyone":             {"--address", ":0", "--auth"},
 		"Milvus's default password":                     {"--address", "[::]:0", "--root-password-file", known},
 		"--storage-version":                             {"--storage-version", "4"},
+		"--gc-grace at least 1m":                        {"--gc-grace", "1s"},
 		"--s3-location":                                 {"--s3-location", "elsewhere"},
 		"go together":                                   {"--tls-cert", known},
 		"a bucket alone":                                {"--bucket", "s3://lake/files"},

@@ -20,6 +20,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/snapexport/snapexport/core/engine"
+	"github.com/snapexport/snapexport/core/gc"
 	"github.com/snapexport/snapexport/core/metastore"
 	"github.com/snapexport/snapexport/core/restore"
 	"github.com/snapexport/snapexport/core/server"
@@ -148,6 +149,10 @@ func (a *app) listen(ctx context.Context, s *serveSettings, c *core) error {
 	}
 	group.Go(func() error { return srv.Serve(ctx, calls) })
 	group.Go(func() error { return untilDone(ctx, c.restores.Run(ctx)) })
+	if s.gcInterval > 0 {
+		collector := gc.New(c.meta, c.files, c.snapshots, gc.Config{Root: s.root, Grace: s.gcGrace, Interval: s.gcInterval, Now: a.now, Log: s.log})
+		group.Go(func() error { return untilDone(ctx, collector.Run(ctx)) })
+	}
 	err = group.Wait()
 	s.log.Info("stopped")
 	return err
