@@ -248,10 +248,14 @@ func (h *history) inventStruct(r random, next *milvus.FieldID) {
 	h.schema.StructArrays = append(h.schema.StructArrays, a)
 }
 
-// field invents a field. One that comes late is nullable or has a default, or both.
+// field invents a field. One that comes late is nullable or has a default, or both; most are scalars, which may have one.
 func (r random) field(h *history, late bool) milvus.Field {
 	f := milvus.Field{Nullable: r.coin(), MaxLength: 1000, MaxCapacity: 10}
-	switch r.IntN(3) {
+	kinds := 3
+	if late {
+		kinds = 5
+	}
+	switch r.IntN(kinds) {
 	case 0:
 		f.Type, f.Dim = vectorTypes[r.IntN(len(vectorTypes))], 8*(1+r.IntN(3))
 		f.Nullable = f.Nullable || late
@@ -266,7 +270,7 @@ func (r random) field(h *history, late bool) milvus.Field {
 		scalars = scalars[:len(scalars)-2]
 	}
 	f.Type = scalars[r.IntN(len(scalars))]
-	if late && r.coin() {
+	if late && r.IntN(4) > 0 {
 		f.Default = r.defaultValue(f.Type)
 	}
 	f.Nullable = f.Nullable || late && f.Default == nil
