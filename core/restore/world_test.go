@@ -116,8 +116,8 @@ func (w *world) open() {
 	check(w.t, err)
 	store := w.store
 	w.t.Cleanup(func() { _ = store.Close() })
-	w.files = faultstore.New(objstore.Local(w.bucket()), faultstore.Rule{When: faultstore.Always, Do: faultstore.Effect{
-		Before: func(context.Context, faultstore.Call) error { return f.isDead() },
+	w.files = faultstore.New(objstore.Local(w.bucket()), faultstore.Rule{When: func(faultstore.Call) bool { return f.isDead() != nil }, Do: faultstore.Effect{
+		Before: func(context.Context, faultstore.Call) error { return errDead },
 	}})
 	w.snapshots = snapshot.New(w.store, w.files, snapshot.Config{Root: "files", Now: w.clock, Random: w.chance, Fault: f.at})
 	c := w.config
