@@ -43,9 +43,7 @@ func (b *block) column(f milvus.Field) (arrow.Array, error) {
 	return cell.Constant(f, b.rows)
 }
 
-// times returns the rows' timestamps, not to be changed.
-func (b *block) times() []uint64 { return timesOf(b.columns[milvus.TimestampField]) }
-
+// timesOf returns the values of a column of timestamps, not to be changed.
 func timesOf(a arrow.Array) []uint64 {
 	ints := a.(*array.Int64).Int64Values()
 	return arrow.Uint64Traits.CastFromBytes(arrow.Int64Traits.CastToBytes(ints))
@@ -176,11 +174,6 @@ func appendTier[T any](list []T, last T, size func(T) int, merge func([]T) (T, e
 func (b *buffer) dropPartition(id milvus.PartitionID) {
 	maps.DeleteFunc(b.blocks, func(p place, _ []*block) bool { return p.partition == id })
 	maps.DeleteFunc(b.tombs, func(p place, _ []*tombs) bool { return p.partition == id })
-}
-
-// clone returns a buffer that later adds to b do not change.
-func (b *buffer) clone() *buffer {
-	return &buffer{blocks: maps.Clone(b.blocks), tombs: maps.Clone(b.tombs), bytes: b.bytes}
 }
 
 // join puts the older buffer's contents before b's.

@@ -6,8 +6,12 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/apache/arrow-go/v18/arrow/array"
+
 	"github.com/snapexport/snapexport/core/metastore"
 	"github.com/snapexport/snapexport/core/status"
+	"github.com/snapexport/snapexport/format/cell"
+	"github.com/snapexport/snapexport/format/flush"
 	"github.com/snapexport/snapexport/format/pb"
 	"github.com/snapexport/snapexport/milvus"
 )
@@ -40,6 +44,9 @@ func (e *Engine) CreateCollection(ctx context.Context, spec Spec) (*metastore.Co
 	if c.Shards, err = bounded("shards", spec.Shards, 1, maxShards); err != nil {
 		return nil, err
 	}
+	if err := e.checkWritable(&c.Schema); err != nil {
+		return nil, err
+	}
 	names, err := partitionNames(&c.Schema, spec.Partitions)
 	if err != nil {
 		return nil, err
@@ -57,6 +64,28 @@ func (e *Engine) CreateCollection(ctx context.Context, spec Spec) (*metastore.Co
 		return nil, err
 	}
 	return c, nil
+}
+
+// checkWritable refuses types that the storage version has no known form of, by writing a row: no insert may be taken that a flush
+// can't store.
+func (e *Engine) checkWritable(s *milvus.Schema) error {
+	row := flush.Chunk{}
+	for _, f := range append(flush.SystemFields(), fieldsOf(s)...) {
+		t, err := cell.Type(f)
+		if err != nil {
+			return status.Invalid("field %s: %w", f.Name, err)
+		}
+		b := array.NewBuilder(allocator, t)
+		b.AppendEmptyValue()
+		row[f.ID] = b.NewArray()
+		b.Release()
+	}
+	row[milvus.TimestampField] = int64Array([]int64{1})
+	w := flush.Writer{Root: e.config.Root, Schema: s, Version: e.config.StorageVersion, NextLogID: func() milvus.LogID { return 2 }}
+	if _, err := w.Insert(&milvus.Segment{ID: 1, Partition: 1, Collection: 1}, 1, row); err != nil {
+		return status.Invalid("the schema can't be stored: %w", err)
+	}
+	return nil
 }
 
 // bounded returns n, or def if it is 0; an error if it is out of range.

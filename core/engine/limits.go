@@ -20,6 +20,9 @@ const (
 	maxBinaryDim    = 8 * maxDim
 	maxJSON         = 65536 // bytes
 
+	// maxInlineText bounds texts of V3: longer ones lie in Vortex files (docs/format/storage-v2-v3.md 2.6), which are not written.
+	maxInlineText = 65535 // bytes
+
 	keyPartitions = 16 // of a collection with a partition key, unless the user says how many
 )
 

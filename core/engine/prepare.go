@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"math"
 	"slices"
 	"strconv"
 
@@ -23,6 +24,7 @@ type prepared struct {
 	columns flush.Chunk
 	key     milvus.Field
 	given   arrow.Array // the keys that the user gave, nil if none
+	text    int         // the longest Text that can be stored, in bytes
 }
 
 // prepare checks rows and fills what the user left out. upsert: keys are needed though they are automatic, to find the older rows.
@@ -30,7 +32,10 @@ func (e *Engine) prepare(c *metastore.Collection, rows Rows, upsert bool) (*prep
 	if rows.Count <= 0 {
 		return nil, status.Invalid("the number of rows should be greater than 0")
 	}
-	p := &prepared{rows: rows.Count, columns: flush.Chunk{}}
+	p := &prepared{rows: rows.Count, columns: flush.Chunk{}, text: math.MaxInt32}
+	if e.config.StorageVersion == milvus.StorageV3 {
+		p.text = maxInlineText
+	}
 	p.key, _ = c.Schema.PrimaryKey()
 	if p.given = rows.Columns[p.key.ID]; p.key.AutoID {
 		switch {
@@ -107,6 +112,9 @@ func (p *prepared) checked(f milvus.Field, given arrow.Array) (arrow.Array, erro
 		if given, err = fillNulls(f, given); err != nil {
 			return nil, err
 		}
+	}
+	if f.Type == milvus.TypeText {
+		f.MaxLength = p.text
 	}
 	return checkValues(f, given)
 }

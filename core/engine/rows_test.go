@@ -79,6 +79,10 @@ func randomValue(r *rand.Rand, f milvus.Field, b array.Builder, length int, fixe
 		b.Append(int32(r.IntN(100)))
 	case *array.TimestampBuilder:
 		b.Append(arrow.Timestamp(r.Int64N(1 << 50)))
+	case *array.Int64Builder:
+		b.Append(r.Int64())
+	case *array.Date32Builder:
+		b.Append(arrow.Date32(r.IntN(1000)))
 	case *array.BooleanBuilder:
 		b.Append(r.IntN(2) == 0)
 	case *array.Float32Builder:
@@ -101,7 +105,7 @@ func randomValue(r *rand.Rand, f milvus.Field, b array.Builder, length int, fixe
 	case *array.MapBuilder:
 		b.Append(true)
 		for k := range 1 + r.IntN(3) {
-			b.KeyBuilder().(*array.Int64Builder).Append(int64(k * (1 + r.IntN(1))))
+			b.KeyBuilder().(*array.Int64Builder).Append(int64(3 * k))
 			b.ItemBuilder().(*array.Float32Builder).Append(r.Float32() + 0.1)
 		}
 	case *array.ListBuilder:

@@ -59,7 +59,7 @@ func checkTexts(f milvus.Field, a *array.String) error {
 			continue
 		}
 		v := a.Value(i)
-		if f.Type == milvus.TypeVarChar && len(v) > f.MaxLength {
+		if f.MaxLength > 0 && len(v) > f.MaxLength {
 			return status.Invalid("length of varchar field %s exceeds max length, row number: %d, length: %d, max length: %d", f.Name, i, len(v), f.MaxLength)
 		}
 		if !utf8.ValidString(v) {

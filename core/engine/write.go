@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -123,10 +124,8 @@ func (e *Engine) logged(s *share, c *metastore.Collection, w *write, record []by
 	if err != nil {
 		return 0, err
 	}
-	for _, p := range w.rows {
-		if !hasPartition(c, p.partition) {
-			return 0, status.PartitionNotFound(partitionText(p.partition))
-		}
+	if err := checkPlaces(c, w); err != nil {
+		return 0, err
 	}
 	ts, err := e.store.Timestamp()
 	if err != nil {
@@ -147,6 +146,21 @@ func (e *Engine) logged(s *share, c *metastore.Collection, w *write, record []by
 	defer s.mu.Unlock()
 	s.growing.add(fieldsOf(&c.Schema), w)
 	return ts, nil
+}
+
+// checkPlaces refuses writes to partitions that were dropped since the write was prepared.
+func checkPlaces(c *metastore.Collection, w *write) error {
+	for _, p := range w.rows {
+		if !hasPartition(c, p.partition) {
+			return status.PartitionNotFound(strconv.FormatInt(int64(p.partition), 10))
+		}
+	}
+	for _, d := range w.deletes {
+		if d.partition != milvus.AllPartitions && !hasPartition(c, d.partition) {
+			return status.PartitionNotFound(strconv.FormatInt(int64(d.partition), 10))
+		}
+	}
+	return nil
 }
 
 // autoFlush flushes what is growing when it is too much. A flush that fails is not the write's failure: the rows are in the log.

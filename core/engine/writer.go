@@ -1,8 +1,6 @@
 package engine
 
 import (
-	"strconv"
-
 	"github.com/snapexport/snapexport/core/metastore"
 	"github.com/snapexport/snapexport/format/binlog"
 	"github.com/snapexport/snapexport/format/flush"
@@ -105,5 +103,3 @@ func (w *writer) deletes(at place, start, end milvus.Timestamp, t *tombs) error 
 	objects, err := w.files.Delete(&seg.Segment, w.written, t.deletes())
 	return w.add(seg, objects, err)
 }
-
-func partitionText(id milvus.PartitionID) string { return strconv.FormatInt(int64(id), 10) }
