@@ -59,9 +59,13 @@ func TestVariantsInSparkAndDuckDB(t *testing.T) {
 	engines := testkit.Engines(t)
 	a := exportTyped(t, milvus.StorageV3, func(c typedColumn) bool { return c.Name == "json" }, "--json-as", "variant")
 	table := testkit.Table{URI: a.uri, JSON: []string{"json", "json_null", "$meta"}}
-	for _, engine := range []string{testkit.DuckDB, testkit.Spark} {
-		engines.Compare(t, engine, table, a.truth(t, false))
-	}
+	engines.Compare(t, testkit.Spark, table, a.truth(t, false))
+	engines.Compare(t, testkit.DuckDB, table, a.truthAs(t, func(c typedColumn, value string) string {
+		if c.Type == milvus.TypeJSON && value == `"null"` {
+			return "null" // to DuckDB 1.5, the null in a variant is NULL
+		}
+		return value
+	}))
 	for _, engine := range []string{testkit.PyIceberg, testkit.Spark35} {
 		if msg := engines.Refusal(t, engine, table); msg == "" {
 			t.Errorf("%s says nothing", engine)
