@@ -53,7 +53,7 @@ func List(ctx context.Context, source string, opts Options) (*Listing, error) {
 	case FormEtcd, FormEtcdFile:
 		out, err = listCluster(ctx, src, opts)
 	case FormMilvus:
-		return nil, fault.Unsupported("list", "milvus:// sources are not read here").On(src.text)
+		return nil, fault.Unsupported("list", "a running Milvus is asked by gRPC").On(src.text).WithHint("snapexport snapshot list --uri HOST:PORT")
 	default:
 		out, err = listBucket(ctx, src, opts)
 	}

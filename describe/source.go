@@ -18,7 +18,7 @@ const (
 	FormBackup               // backup:URI#[database.]collection
 	FormEtcd                 // etcd://host:port[,...]/root?storage=URI#[database.]collection
 	FormEtcdFile             // etcd+file:PATH?storage=URI#[database.]collection
-	FormMilvus               // milvus://..., which is resolved by the client
+	FormMilvus               // milvus://host:port/[database/]collection/snapshot, of which a client asks where it is
 )
 
 // Defaults of Milvus's configuration.
@@ -32,9 +32,10 @@ const (
 type Source struct {
 	Form       Form
 	URI        string   // of the file, root directory, backup or dump
-	Endpoints  []string // of etcd
-	User       string   // of etcd
-	TLS        bool     // of etcd
+	Endpoints  []string // of etcd, or of Milvus (one)
+	User       string   // of etcd or Milvus
+	TLS        bool     // to etcd or Milvus
+	Database   string   // of Milvus; "" is the default one
 	EtcdRoot   string   // etcd.rootPath and metaSubPath: "by-dev", "by-dev/meta"
 	Storage    string   // URI of the bucket or directory that holds the cluster's files
 	RootPath   string   // minio.rootPath or localStorage.path
@@ -53,8 +54,7 @@ func Parse(source string) (Source, error) {
 	scheme, _, _ := strings.Cut(place, ":")
 	switch scheme {
 	case "milvus":
-		s.Form, s.URI, s.text = FormMilvus, source, redactUsers(source)
-		return s, nil
+		return s.parseMilvus(source)
 	case "backup":
 		s.Form, s.URI, s.Collection = FormBackup, strings.TrimPrefix(place, "backup:"), name
 		if s.URI == "" {
@@ -169,7 +169,7 @@ func (s Source) metaPrefix() string {
 // Resolve finds the snapshot that source names. It reads metadata and manifests only.
 //
 // Errors: [ErrUsage] for a source that can't be meant or means several things (the message lists them), fault.ErrMissing where there is no such collection or snapshot (the
-// message lists what there is), fault.ErrUnsupported for milvus:// and for
+// message lists what there is), fault.ErrUnsupported for milvus:// (see MetadataSource) and for
 // unknown versions, fault.ErrUnsafePath, fault.ErrCorrupt, fault.ErrLimit for what metadata says.
 func Resolve(ctx context.Context, source string, opts Options) (*Snapshot, error) {
 	src, err := Parse(source)
@@ -188,7 +188,7 @@ func Resolve(ctx context.Context, source string, opts Options) (*Snapshot, error
 		return loadCluster(ctx, src, opts)
 	case FormMilvus:
 		return nil, fault.Unsupported("resolve", "milvus:// sources are not read here").On(src.text).
-			WithHint("name the snapshot's metadata file, or the bucket: s3://bucket/root#collection/snapshot")
+			WithHint("ask a client where it is, see MetadataSource; or name the bucket: s3://bucket/root#collection/snapshot")
 	}
 	return loadFile(ctx, src, opts)
 }

@@ -28,7 +28,10 @@ func TestParse(t *testing.T) {
 		{"etcd://h:1,g:2?storage=x", Source{Form: FormEtcd, Endpoints: []string{"h:1", "g:2"}, EtcdRoot: "by-dev", Storage: "x", RootPath: "files"}},
 		{"etcd+file:d/etcd.json?storage=x&root=prod/meta#c", Source{Form: FormEtcdFile, URI: "d/etcd.json", EtcdRoot: "prod/meta", Storage: "x",
 			RootPath: "files", Collection: "c"}},
-		{"milvus://h/c/s", Source{Form: FormMilvus, URI: "milvus://h/c/s"}},
+		{"milvus://h/c/s", Source{Form: FormMilvus, URI: "milvus://h/c/s", Endpoints: []string{"h"}, Collection: "c", Snapshot: "s"}},
+		{"milvus://h:1/d/c/latest?storage=s3://b&tls=true", Source{Form: FormMilvus, URI: "milvus://h:1/d/c/latest?storage=s3://b&tls=true",
+			Endpoints: []string{"h:1"}, Database: "d", Collection: "c", Snapshot: "latest", Storage: "s3://b", TLS: true}},
+		{"milvus://h/c", Source{}}, {"milvus:///c/s", Source{}}, {"milvus://h/a/b/c/s", Source{}}, {"milvus://h/c/s?x=1", Source{}}, {"milvus://u:hunter2@h/c/s", Source{}},
 		{"", Source{}}, {"#c/latest", Source{}}, {"s3://b#", Source{}}, {"backup:", Source{}}, {"backup:#c", Source{}},
 		{"etcd:h", Source{}}, {"etcd:///by-dev?storage=x", Source{}}, {"etcd://u:hunter2@h:1/by-dev?storage=x", Source{}},
 		{"etcd+file:?storage=x", Source{}}, {"etcd+file:x", Source{}}, {"etcd+file:x?storage=%zz", Source{}}, {"etcd+file:x?password=hunter2&storage=x", Source{}},
@@ -58,8 +61,8 @@ func TestParse(t *testing.T) {
 }
 
 func TestMilvusIsNotReadHere(t *testing.T) {
-	_, err := Resolve(context.Background(), "milvus://root:hunter2@h:19530/c/s", Options{Opener: objstore.NewOpener(objstore.Config{})})
-	if !errors.Is(err, fault.ErrUnsupported) || strings.Contains(err.Error(), "hunter2") {
+	_, err := Resolve(context.Background(), "milvus://root@h:19530/c/s", Options{Opener: objstore.NewOpener(objstore.Config{})})
+	if !errors.Is(err, fault.ErrUnsupported) {
 		t.Error(err)
 	}
 }

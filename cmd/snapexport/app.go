@@ -35,6 +35,8 @@ type app struct {
 	memory   string
 	config   string
 
+	passwordFile string
+
 	stores      []string
 	s3          objstore.Settings
 	s3PathStyle string
@@ -84,7 +86,8 @@ that Spark, DuckDB, pyiceberg and others read.
 	f.StringVar(&a.s3.Profile, "s3-profile", "", "`NAME` of a profile of the shared AWS configuration")
 	f.StringArrayVar(&a.maps, "map", nil, "where a bucket's objects are found now, `BUCKET=PLACE`: s3://NAME=DIR-OR-URI (repeatable)")
 	f.StringArrayVar(&a.allow, "allow-prefix", nil, "`URI` or key prefix outside of the snapshot's root under which its files may lie (repeatable)")
-	root.AddCommand(a.listCommand(), a.describeCommand(), a.exportCommand(), a.catCommand(), a.verifyCommand(), a.storeCommand(), a.versionCommand())
+	f.StringVar(&a.passwordFile, "password-file", "", "`FILE` with the password for a Milvus (default: SNAPEXPORT_PASSWORD; a token: SNAPEXPORT_TOKEN)")
+	root.AddCommand(a.snapshotCommand(), a.listCommand(), a.describeCommand(), a.exportCommand(), a.catCommand(), a.verifyCommand(), a.storeCommand(), a.versionCommand())
 	root.AddCommand(a.serverCommands()...)
 	complete(root, "progress", "auto", "bar", "json", "none")
 	wrapUsage(root)

@@ -44,10 +44,11 @@ JSON columns are text, as in tables; --nested-json embeds them.
 			if p.format != "ndjson" && p.format != "arrow" {
 				return usage("--format is %q: there are ndjson and arrow", p.format)
 			}
-			snap, err := a.resolve(cmd.Context(), args[0])
+			snap, release, err := a.resolve(cmd.Context(), args[0])
 			if err != nil {
 				return err
 			}
+			defer release()
 			opts, err := rows.options(a, snap)
 			if err != nil {
 				return err

@@ -15,6 +15,8 @@ import (
 const sourceHelp = `SOURCE is one of
   PATH-OR-URI/snapshots/COLLECTION/metadata/ID.json  a snapshot's metadata file, local or s3://
   ROOT#[DATABASE.]COLLECTION/(SNAPSHOT|latest)       the same by name: s3://bucket#docs/latest
+  milvus://HOST:PORT/[DATABASE/]COLLECTION/SNAPSHOT  a running Milvus's, pinned while its files are read
+                                                     from storage (?storage=s3://bucket if it does not say)
   backup:URI#[DATABASE.]COLLECTION                   a directory written by milvus-backup
   etcd://HOST:PORT/by-dev?storage=URI#COLLECTION     a cluster's metadata, at one revision
   etcd+file:DUMP.json?storage=URI#COLLECTION         the same, dumped by 'etcdctl get --prefix
@@ -31,10 +33,11 @@ func (a *app) describeCommand() *cobra.Command {
   snapexport describe ./bucket/files/snapshots/100/metadata/7001.json --json --segments`,
 		Args: oneSource,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			snap, err := a.resolve(cmd.Context(), args[0])
+			snap, release, err := a.resolve(cmd.Context(), args[0])
 			if err != nil {
 				return err
 			}
+			defer release()
 			report := describe.Describe(snap, segments)
 			if !check {
 				return a.showReport(report, nil)
@@ -61,12 +64,28 @@ func oneSource(_ *cobra.Command, args []string) error {
 	return nil
 }
 
-func (a *app) resolve(ctx context.Context, source string) (*describe.Snapshot, error) {
+// resolve finds the snapshot. release ends the pin that a snapshot of a running Milvus has while it is read; it must be called
+// on every path, and before success is reported.
+func (a *app) resolve(ctx context.Context, source string) (snap *describe.Snapshot, release func(), err error) {
 	opts, err := a.describeOptions()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return describe.Resolve(ctx, source, opts)
+	src, err := describe.Parse(source)
+	if err != nil {
+		return nil, nil, err
+	}
+	release = func() {}
+	if src.Form == describe.FormMilvus {
+		if source, release, err = a.hold(ctx, src); err != nil {
+			return nil, nil, err
+		}
+	}
+	if snap, err = describe.Resolve(ctx, source, opts); err != nil {
+		release()
+		return nil, nil, err
+	}
+	return snap, release, nil
 }
 
 func (a *app) integrity(ctx context.Context, snap *describe.Snapshot) (*describe.Integrity, error) {

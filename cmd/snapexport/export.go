@@ -42,10 +42,11 @@ there and does nothing.
 				return usage("--target-file-size: %w", err)
 			}
 			opts.Format = export.Format(format)
-			snap, err := a.resolve(cmd.Context(), args[0])
+			snap, release, err := a.resolve(cmd.Context(), args[0])
 			if err != nil {
 				return err
 			}
+			defer release()
 			ropts, err := rows.options(a, snap)
 			if err != nil {
 				return err
@@ -77,6 +78,7 @@ there and does nothing.
 			if err != nil {
 				return err
 			}
+			release()
 			result.Seconds = a.now().Sub(m.start).Seconds()
 			return a.showResult(result)
 		},

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/snapexport/snapexport/client"
 	"github.com/snapexport/snapexport/describe"
 	"github.com/snapexport/snapexport/fault"
 	"github.com/snapexport/snapexport/filter"
@@ -47,7 +48,7 @@ func exitCode(err error) int {
 	switch {
 	case err == nil:
 		return exitOK
-	case errors.As(err, &u), errors.Is(err, describe.ErrUsage), errors.Is(err, filter.ErrInvalid), errors.Is(err, reader.ErrSelect):
+	case errors.As(err, &u), errors.Is(err, describe.ErrUsage), errors.Is(err, filter.ErrInvalid), errors.Is(err, reader.ErrSelect), errors.Is(err, client.ErrInvalid):
 		return exitUsage
 	case errors.Is(err, context.Canceled):
 		return exitInterrupted

@@ -34,10 +34,11 @@ is stored as variant is compared by value. Give the same --columns, --where, --p
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			snap, err := a.resolve(cmd.Context(), args[0])
+			snap, release, err := a.resolve(cmd.Context(), args[0])
 			if err != nil {
 				return err
 			}
+			defer release()
 			opts, err := rows.options(a, snap)
 			if err != nil {
 				return err

@@ -1,0 +1,97 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/snapexport/snapexport/client"
+	"github.com/snapexport/snapexport/describe"
+	"github.com/snapexport/snapexport/fault"
+)
+
+// connect opens a connection. The password comes from --password-file or SNAPEXPORT_PASSWORD, a token from SNAPEXPORT_TOKEN.
+func (a *app) connect(ctx context.Context, address, user, database string, encrypted bool) (*client.Client, error) {
+	password := a.getenv("SNAPEXPORT_PASSWORD")
+	if a.passwordFile != "" {
+		text, err := os.ReadFile(a.passwordFile)
+		if err != nil {
+			return nil, usage("--password-file: %w", err)
+		}
+		password = strings.TrimRight(string(text), "\r\n")
+	}
+	c := client.Config{Address: address, Database: database, Version: version}
+	if user != "" || password != "" {
+		c.Username, c.Password = cmp.Or(user, "root"), password
+	} else {
+		c.Token = a.getenv("SNAPEXPORT_TOKEN")
+	}
+	if encrypted {
+		c.TLS = &tls.Config{MinVersion: tls.VersionTLS12}
+	}
+	return client.New(ctx, c)
+}
+
+// holdTime is how long a pin outlives a program that was killed.
+const holdTime = 10 * time.Minute
+
+// hold asks a Milvus where a snapshot is and pins it until the returned function is called, which it must be on every path.
+// The files are then read from storage alone.
+func (a *app) hold(ctx context.Context, src describe.Source) (source string, release func(), err error) {
+	c, err := a.connect(ctx, src.Endpoints[0], src.User, src.Database, src.TLS)
+	if err != nil {
+		return "", nil, err
+	}
+	name := src.Snapshot
+	if name == "latest" {
+		if name, err = latest(ctx, c, src.Collection); err != nil {
+			return "", nil, errors.Join(err, c.Close())
+		}
+	}
+	h, err := c.Hold(ctx, client.NewPinSnapshotOption(name, holdTime).WithCollection(src.Collection))
+	if err != nil {
+		return "", nil, errors.Join(err, c.Close())
+	}
+	release = sync.OnceFunc(func() {
+		if err := errors.Join(h.Release(ctx), c.Close()); err != nil {
+			a.warn([]describe.Warning{{Kind: "pin", Message: fmt.Sprintf("the pin on snapshot %s, which ends by itself: %v", name, err)}})
+		}
+	})
+	info, err := c.DescribeSnapshot(ctx, client.NewDescribeSnapshotOption(name).WithCollection(src.Collection))
+	if err == nil {
+		source, err = describe.MetadataSource(info.S3Location, src.Storage)
+	}
+	if err != nil {
+		release()
+		return "", nil, err
+	}
+	return source, release, nil
+}
+
+// latest finds the newest snapshot of a collection: servers list names alone.
+func latest(ctx context.Context, c *client.Client, collection string) (string, error) {
+	all, err := c.ListSnapshots(ctx, client.NewListSnapshotsOption().WithCollection(collection))
+	if err != nil {
+		return "", err
+	}
+	var newest *client.Snapshot
+	for _, l := range all {
+		s, err := c.DescribeSnapshot(ctx, client.NewDescribeSnapshotOption(l.Name).WithCollection(collection))
+		if err != nil {
+			return "", err
+		}
+		if newest == nil || s.CreateTS > newest.CreateTS {
+			newest = s
+		}
+	}
+	if newest == nil {
+		return "", fault.Missing("find snapshot", "collection %s has none", collection)
+	}
+	return newest.Name, nil
+}

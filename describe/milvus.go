@@ -1,0 +1,99 @@
+package describe
+
+import (
+	"net/url"
+	"regexp"
+	"strings"
+
+	"github.com/snapexport/snapexport/fault"
+)
+
+const milvusForm = "milvus://[USER@]HOST[:PORT]/[DATABASE/]COLLECTION/SNAPSHOT[?storage=URI][&tls=true]"
+
+// parseMilvus reads milvus://..., of which the last two names, or three, are given.
+func (s Source) parseMilvus(source string) (Source, error) {
+	u, err := url.Parse(source)
+	if err != nil || u.Host == "" || u.Fragment != "" {
+		return s, usage(source, milvusForm)
+	}
+	if _, has := u.User.Password(); has {
+		return s, fault.New(ErrUsage, "read SOURCE", "a password in a SOURCE would be shown in lists of processes").
+			WithHint("give it in SNAPEXPORT_PASSWORD or by --password-file")
+	}
+	query, err := url.ParseQuery(u.RawQuery)
+	if err != nil {
+		return s, usage(source, milvusForm)
+	}
+	for key := range query {
+		if key != "storage" && key != "tls" {
+			return s, fault.New(ErrUsage, "read SOURCE", "%q has an unknown setting %q", redactUsers(source), key).WithHint("%s", milvusForm)
+		}
+	}
+	names := strings.Split(strings.Trim(u.Path, "/"), "/")
+	if len(names) == 3 {
+		s.Database, names = names[0], names[1:]
+	}
+	if len(names) != 2 || names[0] == "" || names[1] == "" {
+		return s, usage(source, milvusForm)
+	}
+	s.Form, s.URI, s.text = FormMilvus, source, redactUsers(source)
+	s.Endpoints, s.User, s.Collection, s.Snapshot = []string{u.Host}, u.User.Username(), names[0], names[1]
+	s.Storage, s.TLS = query.Get("storage"), query.Get("tls") == "true"
+	return s, nil
+}
+
+// snapshotKey takes the key of a metadata file, or of the root of a snapshot's table, apart.
+var snapshotKey = regexp.MustCompile(`^(.*/)?snapshots/(-?\d+)/(?:metadata|tables)/(-?\d+)(?:\.json)?$`)
+
+// MetadataSource returns the SOURCE that an s3_location means: what a server says of where a snapshot is. It may be the key
+// of the metadata file (Milvus), a complete URI of it in any of the forms of docs/format/snapshot.md 1, or the root of the
+// snapshot's table, which begins with the bucket ('snapexport serve'). storage is the URI of the bucket or directory that holds the
+// files; without it the bucket must be in the location. Hosts in a location are ignored: endpoints come from the operator.
+func MetadataSource(location, storage string) (string, error) {
+	const op = "locate snapshot"
+	ref, err := parsePath(location, knownBucket(storage))
+	if err != nil {
+		return "", err
+	}
+	key := ref.key
+	table := strings.Contains(key, "/tables/")
+	if ref.bucket == "" && !ref.local && table {
+		ref.bucket, key, _ = strings.Cut(key, "/")
+	}
+	m := snapshotKey.FindStringSubmatch(key)
+	if m == nil {
+		return "", fault.Unsupported(op, "the server's location is %q, which names no snapshot's metadata", redact(location))
+	}
+	key = m[1] + "snapshots/" + m[2] + "/metadata/" + m[3] + ".json"
+	switch {
+	case storage != "" && ref.local: // a directory on the server's machine, which storage names here
+		return join(strings.TrimRight(storage, "/"), localKey(m[1])+key[len(m[1]):]), nil
+	case storage != "":
+		return join(strings.TrimRight(storage, "/"), key), nil
+	case ref.local:
+		return "/" + key, nil
+	case ref.bucket != "":
+		return "s3://" + ref.bucket + "/" + key, nil
+	}
+	return "", fault.New(ErrUsage, op, "the server says %q and no bucket", redact(location)).WithHint("add ?storage=s3://BUCKET to the SOURCE")
+}
+
+func knownBucket(storage string) func(string) bool {
+	name := ""
+	if p, err := storePlace(storage); err == nil {
+		name = p.name
+	}
+	return func(bucket string) bool { return name != "" && bucket == name }
+}
+
+// localKey is the cluster's root, the last folder of a local path.
+func localKey(dir string) string {
+	dir = strings.TrimSuffix(dir, "/")
+	if i := strings.LastIndexByte(dir, '/'); i >= 0 {
+		dir = dir[i+1:]
+	}
+	if dir == "" {
+		return ""
+	}
+	return dir + "/"
+}
