@@ -14,7 +14,7 @@ import (
 )
 
 func cluster(address string) func(*Config) {
-	return func(c *Config) { c.Dir, c.Endpoints = "", []string{address} }
+	return func(c *Config) { c.Endpoints = []string{address} }
 }
 
 func TestSecondServerIsRefused(t *testing.T) {

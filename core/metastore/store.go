@@ -16,7 +16,7 @@ import (
 
 const op = "keep metadata"
 
-// Config says where the metadata is. Either Dir or Endpoints is needed. Below Root there must be nothing yet, or what a Store
+// Config says where the metadata is: Dir or Endpoints, which go first. Below Root there must be nothing yet, or what a Store
 // began: the metadata of a Milvus is never taken over.
 type Config struct {
 	Dir       string                   // of the embedded etcd's data; made if absent
@@ -60,8 +60,8 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
-	if c.Now == nil || (c.Dir == "") == (len(c.Endpoints) == 0) {
-		return nil, fault.Unsupported(op, "a clock is needed, and either a directory or endpoints")
+	if c.Now == nil || c.Dir == "" && len(c.Endpoints) == 0 {
+		return nil, fault.Unsupported(op, "a clock is needed, and a directory or endpoints")
 	}
 	s := &Store{config: c, keys: etcdmeta.Keys{Root: c.Root}, view: newView(), lost: make(chan struct{}, 1)}
 	s.marks.lastMark, s.marks.idMark = -1, -1
@@ -90,7 +90,7 @@ func (s *Store) start(ctx context.Context) (err error) {
 
 // connect starts the embedded etcd, or dials.
 func (s *Store) connect(ctx context.Context) (err error) {
-	if s.config.Dir == "" {
+	if len(s.config.Endpoints) > 0 {
 		s.client, err = dial(ctx, s.config.Endpoints)
 		return err
 	}
