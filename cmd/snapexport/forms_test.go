@@ -109,3 +109,27 @@ func TestVectorsAsFixedLists(t *testing.T) {
 	dir, _ := f.export(t, "--vector-as", "fixed-list", "--format", "parquet")
 	testkit.RunPython(t, filepath.Join("testdata", "check_lists.py"), dir, f.truth(t, false))
 }
+
+// JSON that no variant holds is a value that does not fit, and the flag for those decides.
+func TestJSONThatIsNoVariant(t *testing.T) {
+	t.Parallel()
+	odd := newTyped(slices.DeleteFunc(someTypes(), func(c typedColumn) bool { return c.Name != "json_odd" }))
+	source, table := odd.write(t, t.TempDir(), milvus.StorageV1), filepath.Join(t.TempDir(), "table")
+	export := []string{"export", source, "--to", table, "--columns", "id,json_odd", "--json-as", "variant"}
+	o := invoke(t, nil, append(export, "--json")...)
+	f := failureIn(t, o)
+	if o.code != 4 || f.Class != "ErrCorrupt" || !strings.Contains(f.Object, "/1000/") ||
+		!strings.Contains(f.Message, `segment 1000`) || !strings.Contains(f.Message, `field "json_odd" (JSON), row 1: the JSON has a number beyond the range of a double`) {
+		t.Errorf("exit %d, %+v", o.code, f)
+	}
+	var e exported
+	succeed(t, nil, &e, append(export, "--on-bad-row", "skip")...)
+	if e.Rows != typedRows-3 {
+		t.Errorf("%d rows", e.Rows)
+	}
+	verify := []string{"verify", source, table, "--columns", "id,json_odd", "--on-bad-row", "skip"}
+	succeed(t, nil, nil, append(verify, "--json-as", "variant")...)
+	if o := invoke(t, nil, verify...); o.code != 5 {
+		t.Errorf("exit %d: rows that were skipped are in the snapshot", o.code)
+	}
+}
