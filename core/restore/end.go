@@ -16,7 +16,10 @@ import (
 	"github.com/snapexport/snapexport/objstore"
 )
 
-// progress counts segments and writes each new percent down before anyone sees it.
+// progressSteps is how often progress is written down over a job: each time costs a transaction.
+const progressSteps = 20
+
+// progress counts segments and writes each step down before anyone sees it.
 type progress struct {
 	service *Service
 	job     int64
@@ -31,7 +34,7 @@ func (p *progress) add(ctx context.Context, n int64) error {
 	defer p.mu.Unlock()
 	before := p.copied
 	p.copied += n
-	if p.total == 0 || p.copied*100/p.total == before*100/p.total {
+	if p.total == 0 || p.copied*progressSteps/p.total == before*progressSteps/p.total {
 		return nil
 	}
 	copied := p.copied

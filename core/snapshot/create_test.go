@@ -192,7 +192,10 @@ func TestManyAtOnce(t *testing.T) {
 	if n := len(w.below("")); won != 1 || n != before+3 {
 		t.Errorf("%d won, %d files", won, n-before)
 	}
-	for _, err := range each(50, func(i int) error { _, err := w.Create(t.Context(), c, Request{Name: fmt.Sprintf("n%d", i)}); return err }) {
+	for _, err := range each(50, func(i int) error {
+		_, err := w.Create(t.Context(), c, Request{Name: fmt.Sprintf("n%d", i)})
+		return err
+	}) {
 		check(t, err)
 	}
 	if n := len(w.List(c.ID)); n != 51 {
