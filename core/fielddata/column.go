@@ -27,6 +27,9 @@ func (o Options) zone() *time.Location {
 // with a default, generated) are absent where the request has no column for them.
 func Columns(s *milvus.Schema, data []*schemapb.FieldData, n int, o Options) (map[milvus.FieldID]arrow.Array, error) {
 	c := &columns{schema: s, n: n, opts: o, out: map[milvus.FieldID]arrow.Array{}}
+	if err := c.checkSize(len(data)); err != nil {
+		return nil, err
+	}
 	for _, d := range data {
 		if err := c.add(d); err != nil {
 			return nil, err
@@ -40,6 +43,23 @@ type columns struct {
 	n      int
 	opts   Options
 	out    map[milvus.FieldID]arrow.Array
+}
+
+// maxColumn bounds the bytes of one column: a NULL takes a byte of a request, and here as much as a vector.
+const maxColumn = 1 << 29
+
+// checkSize refuses counts of rows that the request's own size does not bear out.
+func (c *columns) checkSize(columns int) error {
+	if columns == 0 {
+		return status.Invalid("the request has no columns")
+	}
+	for i := range c.schema.Fields {
+		f := &c.schema.Fields[i]
+		if f.Type.IsDenseVector() && int64(c.n) > maxColumn/int64(4*max(f.Dim, 1)) {
+			return status.Invalid("%d rows of field %s, of %d dimensions, are more than one request may have", c.n, f.Name, f.Dim)
+		}
+	}
+	return nil
 }
 
 func (c *columns) add(d *schemapb.FieldData) error {

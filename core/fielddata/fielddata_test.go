@@ -1,6 +1,7 @@
 package fielddata
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"math"
@@ -117,6 +118,10 @@ var columnCases = []struct {
 		valid(scalars(&schemapb.ScalarField{Data: &schemapb.ScalarField_JsonData{JsonData: &schemapb.JSONArray{Data: [][]byte{[]byte(`{"a":1}`), []byte(`[2]`), nil}}}}), true, true, false)},
 	{"geometry", milvus.Field{Type: milvus.TypeGeometry}, scalars(wkts("POINT (1 2)", "POLYGON((0 0,1 0,1 1,0 0))", "POINT EMPTY")), "",
 		scalars(wkts("POINT (1 2)", "POLYGON ((0 0, 1 0, 1 1, 0 0))", "POINT EMPTY"))},
+	{"wkb", milvus.Field{Type: milvus.TypeGeometry, Nullable: true},
+		valid(scalars(&schemapb.ScalarField{Data: &schemapb.ScalarField_GeometryData{GeometryData: &schemapb.GeometryArray{
+			Data: [][]byte{{0, 0, 0, 0, 1, 63, 240, 0, 0, 0, 0, 0, 0, 64, 0, 0, 0, 0, 0, 0, 0}}}}}), false, true, false), "",
+		valid(scalars(wkts("", "POINT (1 2)", "")), false, true, false)},
 	{"timestamptz", milvus.Field{Type: milvus.TypeTimestamptz}, scalars(texts("2025-01-01T00:00:00Z", "2025-01-01T00:00:00.5", "2025-01-01 08:00:00+08:00")),
 		`[1735689600000000 1735660800500000 1735689600000000]`,
 		scalars(texts("2025-01-01T08:00:00+08:00", "2025-01-01T00:00:00.5+08:00", "2025-01-01T08:00:00+08:00"))},
@@ -253,6 +258,7 @@ func TestRequest(t *testing.T) {
 	}
 	for want, data := range map[string][]*schemapb.FieldData{
 		"fieldSchema(id) has no corresponding": {good},
+		"the request has no columns":           {},
 		"fieldSchema(parts)":                   {id},
 		"comes twice":                          {id, id},
 		"field y does not exist":               {named("y", scalars(longs(1, 2)))},
@@ -262,4 +268,89 @@ func TestRequest(t *testing.T) {
 			t.Errorf("%v, want %s", err, want)
 		}
 	}
+}
+
+// TestManyRows: a count of rows is no reason to take memory.
+func TestManyRows(t *testing.T) {
+	s := &milvus.Schema{Fields: []milvus.Field{
+		{ID: 100, Name: "id", Type: milvus.TypeInt64, PrimaryKey: true, AutoID: true},
+		{ID: 101, Name: "v", Type: milvus.TypeFloatVector, Dim: 32768, Nullable: true},
+	}}
+	d := valid(vectors(floatVectors(32768)), make([]bool, 1<<20)...)
+	d.FieldName = "v"
+	if _, err := Columns(s, []*schemapb.FieldData{d}, 1<<20, Options{}); !status.Is(err, status.InvalidParameter) {
+		t.Errorf("%v", err)
+	}
+}
+
+// TestHostileGeometry: counts and depths that would take memory or the stack are refused first.
+func TestHostileGeometry(t *testing.T) {
+	for _, b := range [][]byte{
+		{1, 2, 0, 0, 0, 255, 255, 255, 255},                              // a line of 4 billion points
+		{1, 3, 0, 0, 0, 255, 255, 255, 255},                              // a polygon of as many rings
+		{0, 0, 0, 0, 7, 255, 255, 255, 255},                              // big-endian: a collection
+		bytes.Repeat([]byte{1, 7, 0, 0, 0, 1, 0, 0, 0}, 1<<20),           // collections in collections
+		append(wkbOf(t, "POINT (1 2)"), 0),                               // something after it
+		{1, 1, 0, 0, 32, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}, // EWKB, with an SRID
+	} {
+		if _, err := littleEndian(b); err == nil {
+			t.Errorf("% x is taken", b[:9])
+		}
+	}
+	if _, err := ParseGeometry(strings.Repeat("GEOMETRYCOLLECTION(", 1<<20)); err == nil || !strings.Contains(err.Error(), "nested") {
+		t.Errorf("%v", err)
+	}
+	for _, text := range []string{"POINT (1 2)", "POINT Z (1 2 3)", "LINESTRING (0 0, 1 1)", "POLYGON ((0 0, 1 0, 1 1, 0 0), (0 0, 1 0, 1 1, 0 0))", "MULTIPOINT (1 2, 3 4)",
+		"MULTIPOLYGON (((0 0, 1 0, 1 1, 0 0)))", "GEOMETRYCOLLECTION (POINT (1 2), LINESTRING (0 0, 1 1))", "LINESTRING EMPTY"} {
+		b := wkbOf(t, text)
+		if again, err := littleEndian(b); err != nil || !bytes.Equal(again, b) {
+			t.Errorf("%s: %v", text, err)
+		}
+		if got, err := FormatGeometry(b); err != nil || got != text && text != "MULTIPOINT (1 2, 3 4)" {
+			t.Errorf("%s: %s %v", text, got, err)
+		}
+	}
+}
+
+func wkbOf(t *testing.T, text string) []byte {
+	t.Helper()
+	b, err := ParseGeometry(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// FuzzDecode: whatever a column says, it is an array of as many rows, or an error; and an array can be answered.
+func FuzzDecode(f *testing.F) {
+	for i, c := range columnCases {
+		b, err := proto.Marshal(c.in)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(b, uint8(i))
+	}
+	f.Fuzz(func(t *testing.T, b []byte, which uint8) {
+		var d schemapb.FieldData
+		if proto.Unmarshal(b, &d) != nil {
+			return
+		}
+		field := columnCases[int(which)%len(columnCases)].field
+		field.Name, field.ID = "x", 100
+		a, err := Decode(field, &d, 3, Options{})
+		if err != nil {
+			return
+		}
+		if a.Len() != 3 {
+			t.Fatalf("%d rows", a.Len())
+		}
+		out, err := Encode(field, a, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		again, err := Decode(field, out, 3, Options{})
+		if err != nil || show(again) != show(a) {
+			t.Fatalf("%v, then %v %v", a, again, err)
+		}
+	})
 }

@@ -3,9 +3,7 @@ package fielddata
 import (
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/milvus-io/milvus-proto/go-api/v3/schemapb"
-	"github.com/twpayne/go-geom/encoding/wkb"
 	"github.com/twpayne/go-geom/encoding/wkbcommon"
-	"github.com/twpayne/go-geom/encoding/wkt"
 
 	"github.com/snapexport/snapexport/core/status"
 )
@@ -28,12 +26,14 @@ func (c *column) geometry() (arrow.Array, error) {
 			}
 		}
 	} else {
-		values = c.scalars.GetGeometryData().GetData()
-		for i, v := range values {
+		sent := c.scalars.GetGeometryData().GetData()
+		values = make([][]byte, len(sent))
+		for i, v := range sent {
 			if len(v) == 0 && len(values) == c.rows.n && !c.rows.valid(i) {
 				continue
 			}
-			if _, err := wkb.Unmarshal(v, emptyPoint); err != nil {
+			var err error
+			if values[i], err = littleEndian(v); err != nil {
 				return nil, status.Invalid("field %s, row number: %d: the value is no WKB: %v", c.field.Name, i, err)
 			}
 		}
@@ -43,22 +43,4 @@ func (c *column) geometry() (arrow.Array, error) {
 		return nil, err
 	}
 	return text(c, all)
-}
-
-// ParseGeometry turns WKT into WKB.
-func ParseGeometry(text string) ([]byte, error) {
-	g, err := wkt.Unmarshal(text)
-	if err != nil {
-		return nil, status.Invalid("invalid WKT %q", text)
-	}
-	return wkb.Marshal(g, wkb.NDR, emptyPoint)
-}
-
-// FormatGeometry turns WKB into WKT.
-func FormatGeometry(b []byte) (string, error) {
-	g, err := wkb.Unmarshal(b, emptyPoint)
-	if err != nil {
-		return "", err
-	}
-	return wkt.Marshal(g)
 }
