@@ -15,8 +15,8 @@ import (
 const sourceHelp = `SOURCE is one of
   PATH-OR-URI/snapshots/COLLECTION/metadata/ID.json  a snapshot's metadata file, local or s3://
   ROOT#[DATABASE.]COLLECTION/(SNAPSHOT|latest)       the same by name: s3://bucket#docs/latest
-  milvus://HOST:PORT/[DATABASE/]COLLECTION/SNAPSHOT  a running Milvus's, pinned while its files are read
-                                                     from storage (?storage=s3://bucket if it does not say)
+  milvus://HOST:PORT/[DATABASE/]COLLECTION/SNAPSHOT  a running Milvus's, pinned while its files
+                                                     are read from storage (?storage=s3://bucket)
   backup:URI#[DATABASE.]COLLECTION                   a directory written by milvus-backup
   etcd://HOST:PORT/by-dev?storage=URI#COLLECTION     a cluster's metadata, at one revision
   etcd+file:DUMP.json?storage=URI#COLLECTION         the same, dumped by 'etcdctl get --prefix
