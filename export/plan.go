@@ -41,6 +41,7 @@ type Options struct {
 	Replace        bool   // make a new version even if this export is in the table already, or the table is another's
 	Workers        int    // 0: DefaultWorkers
 	TargetFileSize int64  // bytes after which a task begins another file; 0: DefaultTargetFileSize
+	OwnTable       bool   // the target is the place of the snapshot's own table, which is written once, with its files in binlogs/
 	UnsafeCommits  bool   // commit to stores on which create-once does not hold
 	Form           form.Options
 	IcebergFormat  int    // version of Iceberg's format, 2 or 3; 0: the lowest that has the columns' types, or what the table has
@@ -133,6 +134,9 @@ func NewPlan(scan *reader.Scan, ropts reader.Options, opts Options) (*Plan, erro
 	}
 	if opts.Format != FormatIceberg && opts.Format != FormatParquet {
 		return nil, fault.Unsupported("plan", "format %q", opts.Format).WithHint("there are iceberg and parquet")
+	}
+	if opts.OwnTable && (opts.Format != FormatIceberg || opts.Replace) {
+		return nil, fault.Unsupported("plan", "a snapshot's own table is an Iceberg table, and is written once").WithHint("choose another place with --to")
 	}
 	if _, err := objstore.Parse(opts.Target); err != nil {
 		return nil, err

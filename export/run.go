@@ -172,12 +172,15 @@ func (r *runner) iceberg(ctx context.Context) (*Result, error) {
 	if err := r.checkVersion(have); err != nil {
 		return nil, err
 	}
+	if err := r.once(have); err != nil {
+		return nil, err
+	}
 	if have != nil && !r.opts.Replace {
 		if err := r.mine(have); err != nil {
 			return nil, err
 		}
 		if done, ok := r.shown(have); ok {
-			return r.found(have, done), nil
+			return r.found(have, done), r.tidy(ctx)
 		}
 	}
 	if _, err := Preflight(ctx, r.scan, r.progress); err != nil {
@@ -194,7 +197,21 @@ func (r *runner) iceberg(ctx context.Context) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	return r.commit(ctx, have, schema, work)
+	if !r.opts.OwnTable {
+		return r.commit(ctx, have, schema, work)
+	}
+	faster, err := r.outrun(ctx)
+	if err != nil || faster != nil {
+		return faster, errors.Join(err, r.table.remove(ctx, work.Files))
+	}
+	if work.Files, err = r.publish(ctx, work.Files); err != nil {
+		return nil, err
+	}
+	result, err := r.commit(ctx, have, schema, work)
+	if err != nil {
+		return nil, err
+	}
+	return result, r.tidy(ctx)
 }
 
 // shown returns the snapshot of this export if the table shows it: as its current state, or under the tag.
@@ -280,8 +297,11 @@ func (r *runner) commit(ctx context.Context, have *catalog.Table, schema *catalo
 		Summary: r.summary(result), Properties: r.properties(), FormatVersion: r.plan.Iceberg,
 	}
 	r.sayVersion()
-	if !r.opts.Replace {
-		change.Check = r.mine
+	change.Check = func(have *catalog.Table) error {
+		if err := r.once(have); err != nil || r.opts.Replace {
+			return err
+		}
+		return r.mine(have)
 	}
 	for _, f := range work.Files {
 		df, err := catalog.DataFile(r.table.root.Join(f.Key).String(), f.Stats)
@@ -339,10 +359,14 @@ func (r *runner) summary(result *Result) map[string]string {
 // properties are those of the table, which the latest export sets.
 func (r *runner) properties() map[string]string {
 	s := r.plan.Snapshot
-	return map[string]string{
+	out := map[string]string{
 		propertyCollection: r.plan.Collection, propertyCollectionID: fmt.Sprint(s.CollectionID), propertySource: r.plan.Source,
 		propertySnapshot: s.Name, "commit.retry.num-retries": "4",
 	}
+	if r.opts.OwnTable {
+		out[propertyOnce], out[propertyDataPath] = "true", r.table.root.Join(binlogsFolder).String()
+	}
+	return out
 }
 
 func (r *runner) result(work Work) *Result {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path"
 	"strings"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -185,7 +186,7 @@ func (w *worker) write(ctx context.Context, batch arrow.RecordBatch) error {
 func (w *worker) begin(ctx context.Context) error {
 	key := fmt.Sprintf("%s-%s-%05d-%03d.parquet", w.plan.ExportID, w.plan.RunID, w.task.ID, w.serial)
 	if w.plan.Format == FormatIceberg {
-		key = "data/" + key
+		key = path.Join(w.opts.folder(), key)
 	}
 	w.serial++
 	upload, err := w.table.store.Upload(ctx, w.table.root.Join(key).Key)
