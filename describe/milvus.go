@@ -97,3 +97,19 @@ func localKey(dir string) string {
 	}
 	return dir + "/"
 }
+
+// TableTarget returns the place of the snapshot's own table if the s3_location names one, in the form BUCKET/ROOT/snapshots/
+// COLLECTION/tables/SNAPSHOT of 'snapexport serve'; "" if it does not. storage is as for [MetadataSource]. Buckets get the scheme
+// s3a, with which the user guide's Spark reads the location.
+func TableTarget(location, storage string) string {
+	source, err := MetadataSource(location, storage)
+	if err != nil || strings.Contains(location, "://") || !strings.Contains(location, "/tables/") || strings.HasSuffix(location, ".json") {
+		return ""
+	}
+	i := strings.LastIndex(source, "/metadata/")
+	target := source[:i] + "/tables/" + strings.TrimSuffix(source[i+len("/metadata/"):], ".json")
+	if rest, is := strings.CutPrefix(target, "s3://"); is {
+		return "s3a://" + rest
+	}
+	return target
+}

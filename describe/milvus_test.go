@@ -41,3 +41,23 @@ func TestMetadataSource(t *testing.T) {
 		}
 	}
 }
+
+// Only 'snapexport serve' names a place for the snapshot's table.
+func TestTableTarget(t *testing.T) {
+	for _, c := range []struct{ location, storage, want string }{
+		{"b/files/snapshots/100/tables/7001", "", "s3a://b/files/snapshots/100/tables/7001"},
+		{"b/snapshots/100/tables/7001", "", "s3a://b/snapshots/100/tables/7001"},
+		{"b/files/snapshots/100/tables/7001", "s3://c", "s3a://c/files/snapshots/100/tables/7001"},
+		{"/srv/bucket/files/snapshots/100/tables/7001", "", "/srv/bucket/files/snapshots/100/tables/7001"},
+		{"/srv/bucket/files/snapshots/100/tables/7001", "./copy", "./copy/files/snapshots/100/tables/7001"},
+		{"files/snapshots/100/metadata/7001.json", "s3://b", ""},
+		{"s3://b/files/snapshots/100/metadata/7001.json", "", ""},
+		{"s3://b/files/snapshots/100/tables/7001", "", ""},
+		{"b/files/snapshots/../tables/7001", "", ""},
+		{"", "", ""},
+	} {
+		if got := TableTarget(c.location, c.storage); got != c.want {
+			t.Errorf("%q in %q gives %q, want %q", c.location, c.storage, got, c.want)
+		}
+	}
+}

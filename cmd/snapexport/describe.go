@@ -67,6 +67,15 @@ func oneSource(_ *cobra.Command, args []string) error {
 // resolve finds the snapshot. release ends the pin that a snapshot of a running Milvus has while it is read; it must be called
 // on every path, and before success is reported.
 func (a *app) resolve(ctx context.Context, source string) (snap *describe.Snapshot, release func(), err error) {
+	snap, h, err := a.find(ctx, source)
+	if err != nil {
+		return nil, nil, err
+	}
+	return snap, h.release, nil
+}
+
+// find is resolve that also says what a running Milvus told of the snapshot.
+func (a *app) find(ctx context.Context, source string) (*describe.Snapshot, *held, error) {
 	opts, err := a.describeOptions()
 	if err != nil {
 		return nil, nil, err
@@ -75,17 +84,18 @@ func (a *app) resolve(ctx context.Context, source string) (snap *describe.Snapsh
 	if err != nil {
 		return nil, nil, err
 	}
-	release = func() {}
+	h := &held{source: source, release: func() {}}
 	if src.Form == describe.FormMilvus {
-		if source, release, err = a.hold(ctx, src); err != nil {
+		if h, err = a.hold(ctx, src); err != nil {
 			return nil, nil, err
 		}
 	}
-	if snap, err = describe.Resolve(ctx, source, opts); err != nil {
-		release()
+	snap, err := describe.Resolve(ctx, h.source, opts)
+	if err != nil {
+		h.release()
 		return nil, nil, err
 	}
-	return snap, release, nil
+	return snap, h, nil
 }
 
 func (a *app) integrity(ctx context.Context, snap *describe.Snapshot) (*describe.Integrity, error) {

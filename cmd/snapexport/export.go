@@ -9,6 +9,7 @@ import (
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/spf13/cobra"
 
+	"github.com/snapexport/snapexport/describe"
 	"github.com/snapexport/snapexport/export"
 	"github.com/snapexport/snapexport/reader"
 )
@@ -20,7 +21,7 @@ func (a *app) exportCommand() *cobra.Command {
 	var dryRun bool
 	var format, fileSize string
 	cmd := &cobra.Command{
-		Use:   "export SOURCE --to TABLE",
+		Use:   "export SOURCE [--to TABLE]",
 		Short: "Export a snapshot's live rows to an Iceberg table or to Parquet files",
 		Long: `Export a snapshot's live rows to an Iceberg table or to Parquet files.
 
@@ -28,25 +29,35 @@ TABLE is the path or URI (s3://, s3a://, file://) of the table's root. The table
 one commit, which carries a tag with the snapshot's name. Running the same export again finds it
 there and does nothing.
 
+Only a snapshot of 'snapexport serve' (milvus://...) needs no --to: it has a place of its own beside
+its metadata, which the server tells as s3_location. Its table is written once; the files in
+binlogs/ are its rows and nothing else, and go with the snapshot.
+
 ` + sourceHelp,
 		Example: `  snapexport export 's3://bucket#docs/backup_20240101' --to s3a://lake/docs
   snapexport export ./files/snapshots/100/metadata/7001.json --to ./docs --where 'lang == "en"'
+  snapexport export milvus://localhost/my_collection/backup_20240101
   snapexport export 'etcd+file:etcd.json?storage=s3://bucket#docs' --to ./docs --format parquet`,
 		Args: oneSource,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if opts.Target == "" {
-				return usage("--to is missing: give the path or URI of a table")
+			if err := checkTarget(opts, format, args[0]); err != nil {
+				return err
 			}
 			var err error
 			if opts.TargetFileSize, err = parseBytes(fileSize); err != nil {
 				return usage("--target-file-size: %w", err)
 			}
 			opts.Format = export.Format(format)
-			snap, release, err := a.resolve(cmd.Context(), args[0])
+			snap, h, err := a.find(cmd.Context(), args[0])
 			if err != nil {
 				return err
 			}
-			defer release()
+			defer h.release()
+			if opts.Target == "" {
+				if opts.Target, opts.OwnTable = h.table, true; h.table == "" {
+					return usage("--to is missing: give the path or URI of a table; this server says %q, which names no place for one", h.location)
+				}
+			}
 			ropts, err := rows.options(a, snap)
 			if err != nil {
 				return err
@@ -78,7 +89,7 @@ there and does nothing.
 			if err != nil {
 				return err
 			}
-			release()
+			h.release()
 			result.Seconds = a.now().Sub(m.start).Seconds()
 			return a.showResult(result)
 		},
@@ -86,7 +97,7 @@ there and does nothing.
 	f := cmd.Flags()
 	rows.register(cmd)
 	forms.register(cmd)
-	f.StringVar(&opts.Target, "to", "", "path or URI of the `TABLE`")
+	f.StringVar(&opts.Target, "to", "", "path or URI of the `TABLE` (default: the snapshot's own, for milvus://...)")
 	f.StringVar(&format, "format", string(export.FormatIceberg), "`FORMAT`: iceberg, or parquet for files without a table")
 	f.IntVar(&opts.IcebergFormat, "iceberg-format", 0, "`VERSION` of Iceberg's format, 2 or 3 (default: that of the table; 2 for a new one, 3 with variants)")
 	f.BoolVar(&opts.Replace, "replace", false, "make a new version, whatever the table holds")
@@ -97,6 +108,21 @@ there and does nothing.
 	complete(cmd, "iceberg-format", "2", "3")
 	complete(cmd, "format", string(export.FormatIceberg), string(export.FormatParquet))
 	return cmd
+}
+
+// checkTarget: without --to the table is the snapshot's own, whose place only a running server tells.
+func checkTarget(o export.Options, format, source string) error {
+	if o.Target != "" {
+		return nil
+	}
+	src, err := describe.Parse(source)
+	switch {
+	case err != nil || src.Form != describe.FormMilvus:
+		return usage("--to is missing: give the path or URI of a table")
+	case o.Replace || format != string(export.FormatIceberg):
+		return usage("--to is missing: a snapshot's own table is an Iceberg table and written once")
+	}
+	return nil
 }
 
 func (a *app) showPlan(p *export.Plan) error {

@@ -41,37 +41,46 @@ func (a *app) connect(ctx context.Context, address, user, database string, encry
 // holdTime is how long a pin outlives a program that was killed.
 const holdTime = 10 * time.Minute
 
-// hold asks a Milvus where a snapshot is and pins it until the returned function is called, which it must be on every path.
-// The files are then read from storage alone.
-func (a *app) hold(ctx context.Context, src describe.Source) (source string, release func(), err error) {
+// held is a snapshot of a running Milvus, pinned until release is called, which it must be on every path. The files are then
+// read from storage alone.
+type held struct {
+	source   string // the metadata file
+	location string // what the server said
+	table    string // the place of the snapshot's own table; "" if the server named none
+	release  func()
+}
+
+// hold asks a Milvus where a snapshot is and pins it.
+func (a *app) hold(ctx context.Context, src describe.Source) (*held, error) {
 	c, err := a.connect(ctx, src.Endpoints[0], src.User, src.Database, src.TLS)
 	if err != nil {
-		return "", nil, err
+		return nil, err
 	}
 	name := src.Snapshot
 	if name == "latest" {
 		if name, err = latest(ctx, c, src.Collection); err != nil {
-			return "", nil, errors.Join(err, c.Close())
+			return nil, errors.Join(err, c.Close())
 		}
 	}
 	h, err := c.Hold(ctx, client.NewPinSnapshotOption(name, holdTime).WithCollection(src.Collection))
 	if err != nil {
-		return "", nil, errors.Join(err, c.Close())
+		return nil, errors.Join(err, c.Close())
 	}
-	release = sync.OnceFunc(func() {
+	out := &held{release: sync.OnceFunc(func() {
 		if err := errors.Join(h.Release(ctx), c.Close()); err != nil {
 			a.warn([]describe.Warning{{Kind: "pin", Message: fmt.Sprintf("the pin on snapshot %s, which ends by itself: %v", name, err)}})
 		}
-	})
+	})}
 	info, err := c.DescribeSnapshot(ctx, client.NewDescribeSnapshotOption(name).WithCollection(src.Collection))
 	if err == nil {
-		source, err = describe.MetadataSource(info.S3Location, src.Storage)
+		out.location, out.table = info.S3Location, describe.TableTarget(info.S3Location, src.Storage)
+		out.source, err = describe.MetadataSource(info.S3Location, src.Storage)
 	}
 	if err != nil {
-		release()
-		return "", nil, err
+		out.release()
+		return nil, err
 	}
-	return source, release, nil
+	return out, nil
 }
 
 // latest finds the newest snapshot of a collection: servers list names alone.
