@@ -92,7 +92,7 @@ func TestRelativeKeepsTheRest(t *testing.T) {
 	if strip(got) != strip(want) {
 		t.Errorf("got  %q\nwant %q", strip(got), strip(want))
 	}
-	for _, bad := range []string{"s3://other/x", "/files/insert_log/1/2/4/_data/0.parquet", base+"/_delta/1", "../x"} {
+	for _, bad := range []string{"s3://other/x", "/files/insert_log/1/2/4/_data/0.parquet", base + "/_delta/1", "../x"} {
 		if _, err := Relative(encode(value(bad, "1", "1", "1")), base); !errors.Is(err, fault.ErrUnsupported) {
 			t.Errorf("%s: %v", bad, err)
 		}
