@@ -181,6 +181,9 @@ func (s *Server) AlterCollection(ctx context.Context, r *milvuspb.AlterCollectio
 
 // RenameCollection gives a collection another name, also in another database.
 func (s *Server) RenameCollection(ctx context.Context, r *milvuspb.RenameCollectionRequest) (*commonpb.Status, error) {
+	if err := checkName("collection", r.GetNewName()); err != nil {
+		return nil, err
+	}
 	from := database(ctx, r)
 	c, err := s.config.Store.Collection(from, r.GetOldName())
 	if err != nil {

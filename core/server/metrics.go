@@ -43,6 +43,7 @@ func newMetrics(s *Server) *metrics {
 		gauge("snapexport_snapshots", "Snapshots.", func() int { return len(s.config.Store.AllSnapshots()) }),
 		gauge("snapexport_restore_jobs", "Restores that are kept, ended ones included.", func() int { return len(s.config.Store.CopyJobs()) }),
 		gauge("snapexport_dropped_segments", "Segments whose files wait for garbage collection.", func() int { return len(s.config.Store.DroppedSegments()) }))
+	m.registry.MustRegister(s.config.Metrics...)
 	return m
 }
 

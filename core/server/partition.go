@@ -46,7 +46,7 @@ func partitionIDs(c *metastore.Collection, names []string) ([]milvus.PartitionID
 	return out, nil
 }
 
-// checkName applies Milvus's rule for names of databases and aliases.
+// checkName applies Milvus's rule for names of databases, aliases and collections.
 func checkName(what, name string) error {
 	if name == "" {
 		return status.Invalid("%s name should be not empty", what)

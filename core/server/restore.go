@@ -19,14 +19,21 @@ func (s *Server) RestoreSnapshot(ctx context.Context, r *milvuspb.RestoreSnapsho
 		q.TargetDB = db
 	}
 	var err error
-	if q.Target != "" {
+	switch {
+	case q.Target != "" && r.GetCollectionName() == "":
+		err = status.Invalid("collection_name is required for restore snapshot")
+	case q.Target != "":
 		q.Source, err = s.collection(ctx, r)
-	} else if q.Target = r.GetCollectionName(); q.Target == "" {
+	case r.GetCollectionName() == "":
 		err = status.Invalid("target_collection_name is required for restore snapshot")
-	} else {
+	default:
+		q.Target = r.GetCollectionName()
 		q.Source, _, err = s.config.Snapshots.FindByName(db, r.GetName())
 	}
 	if err != nil {
+		return nil, err
+	}
+	if err := checkName("collection", q.Target); err != nil {
 		return nil, err
 	}
 	job, err := s.config.Restores.Start(ctx, q)

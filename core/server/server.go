@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/milvus-io/milvus-proto/go-api/v3/milvuspb"
+	"github.com/prometheus/client_golang/prometheus"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/health"
@@ -33,9 +34,10 @@ type Config struct {
 	MetadataLocation bool   // describe_snapshot answers with the key of the metadata JSON, as Milvus does
 	Version          string // of this program
 
-	Credentials *Credentials // nil: everyone may do everything
-	TLS         *tls.Config  // nil: plain text
-	Loads       Loads        // nil: what is loaded is forgotten at the end
+	Credentials *Credentials           // nil: everyone may do everything
+	TLS         *tls.Config            // nil: plain text
+	Loads       Loads                  // nil: what is loaded is forgotten at the end
+	Metrics     []prometheus.Collector // more that /metrics shows
 	Now         func() time.Time
 	Log         *slog.Logger // nil: silent
 }

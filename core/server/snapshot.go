@@ -19,6 +19,9 @@ import (
 
 // CreateSnapshot makes a snapshot of a collection.
 func (s *Server) CreateSnapshot(ctx context.Context, r *milvuspb.CreateSnapshotRequest) (*commonpb.Status, error) {
+	if r.GetCollectionName() == "" {
+		return nil, status.Invalid("collection_name is required for create snapshot")
+	}
 	c, err := s.collection(ctx, r)
 	if err != nil {
 		return nil, err

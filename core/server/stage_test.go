@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -33,12 +34,29 @@ type stage struct {
 	client  milvuspb.MilvusServiceClient
 	server  *Server
 	web     http.Handler
+
+	bucket string // the directory of the files
+	files  objstore.Store
+	Config
+	ahead atomic.Int64                             // of the true time: nanoseconds
+	fault atomic.Pointer[func(point string) error] // called at every step of a restore
+}
+
+// now is the clock of all parts.
+func (s *stage) now() time.Time { return time.Now().Add(time.Duration(s.ahead.Load())) }
+
+func (s *stage) step(point string) error {
+	if f := s.fault.Load(); f != nil {
+		return (*f)(point)
+	}
+	return nil
 }
 
 // newStage starts a server that ends with the test. change may alter its settings.
 func newStage(t *testing.T, storage int64, change func(*Config)) *stage {
 	t.Helper()
 	dir, root := t.TempDir(), "files"
+	st := &stage{bucket: filepath.Join(dir, "bucket")}
 	ctx, stop := context.WithCancel(context.Background())
 	must := func(err error) {
 		t.Helper()
@@ -46,18 +64,18 @@ func newStage(t *testing.T, storage int64, change func(*Config)) *stage {
 			t.Fatal(err)
 		}
 	}
-	files, err := objstore.NewOpener(objstore.Config{}).Open(ctx, filepath.Join(dir, "bucket"))
+	files, err := objstore.NewOpener(objstore.Config{}).Open(ctx, st.bucket)
 	must(err)
-	meta, err := metastore.Open(ctx, metastore.Config{Dir: filepath.Join(dir, "etcd"), Storage: root, NoFsync: true, Now: time.Now})
+	meta, err := metastore.Open(ctx, metastore.Config{Dir: filepath.Join(dir, "etcd"), Storage: root, NoFsync: true, Now: st.now})
 	must(err)
 	t.Cleanup(func() { must(meta.Close()) })
-	snapshots := snapshot.New(meta, files, snapshot.Config{Root: root, NoFsync: true, Now: time.Now, Random: rand.Uint64})
-	rows, err := engine.Open(ctx, meta, files, engine.Config{Dir: dir, Root: root, StorageVersion: storage, NoFsync: true, Now: time.Now, Protected: snapshots.Protected})
+	snapshots := snapshot.New(meta, files, snapshot.Config{Root: root, NoFsync: true, Now: st.now, Random: rand.Uint64})
+	rows, err := engine.Open(ctx, meta, files, engine.Config{Dir: dir, Root: root, StorageVersion: storage, NoFsync: true, Now: st.now, Protected: snapshots.Protected})
 	must(err)
 	t.Cleanup(func() { must(rows.Close()) })
 	must(snapshots.Recover(ctx))
-	restores := restore.New(meta, files, snapshots, restore.Config{Root: root, Now: time.Now})
-	c := Config{Store: meta, Engine: rows, Snapshots: snapshots, Restores: restores, Bucket: "lake", Root: root, Version: "test", Now: time.Now}
+	restores := restore.New(meta, files, snapshots, restore.Config{Root: root, Now: st.now, Fault: st.step})
+	c := Config{Store: meta, Engine: rows, Snapshots: snapshots, Restores: restores, Bucket: "lake", Root: root, Version: "test", Now: st.now}
 	if change != nil {
 		change(&c)
 	}
@@ -77,7 +95,9 @@ func newStage(t *testing.T, storage int64, change func(*Config)) *stage {
 	conn, err := grpc.NewClient(l.Addr().String(), grpc.WithTransportCredentials(insecure.NewCredentials()))
 	must(err)
 	t.Cleanup(func() { conn.Close() })
-	return &stage{address: l.Addr().String(), client: milvuspb.NewMilvusServiceClient(conn), server: s, web: s.Handler()}
+	st.address, st.client, st.server, st.web = l.Addr().String(), milvuspb.NewMilvusServiceClient(conn), s, s.Handler()
+	st.files, st.Config = files, c
+	return st
 }
 
 func (s *stage) get(path string) *httptest.ResponseRecorder {
