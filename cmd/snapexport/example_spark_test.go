@@ -25,7 +25,7 @@ func TestReadTableInSpark(t *testing.T) {
 			t.Errorf("%s: %v\n%s", release, err, errs.String())
 			continue
 		}
-		for _, want := range []string{version, "as an Iceberg table: 85 rows", "as plain Parquet: 85 rows", "of these the table has: none", "the 2 nearest to", "|1.0"} {
+		for _, want := range []string{version, "as an Iceberg table: 85 rows", "as plain Parquet: 85 rows", "of these the table has: none", "the 2 nearest to", " 1.0|"} {
 			if !strings.Contains(string(out), want) {
 				t.Errorf("%s does not say %q:\n%s", release, want, out)
 			}

@@ -75,11 +75,17 @@ class Engine:
 
     def frame(self, uri, ref, data):
         if data:
-            return self.session.read.parquet(uri if uri.endswith(".parquet") else uri.rstrip("/") + "/data")
+            return self.session.read.parquet(self.files(uri))
         if "/" in uri:
             reader = self.session.read.format("iceberg")
             return (reader.option("tag", ref) if ref else reader).load(uri)
         return self.session.sql("SELECT * FROM %s" % uri + (" VERSION AS OF '%s'" % ref if ref else ""))
+
+    def files(self, uri):
+        """The data folder of a table, or the folder or file itself where there is none."""
+        path = self.session._jvm.org.apache.hadoop.fs.Path(uri.rstrip("/") + "/data")
+        there = path.getFileSystem(self.session.sparkContext._jsc.hadoopConfiguration()).exists(path)
+        return path.toString() if there else uri
 
     def read(self, uri, ref, data, columns):
         frame = self.frame(uri, ref, data)
