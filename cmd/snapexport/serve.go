@@ -27,7 +27,7 @@ type serveFlags struct {
 	etcd                   []string
 	etcdListen, etcdRoot   string
 	storage, location      string
-	noFsync                bool
+	noFsync, exports       bool
 	gcInterval, gcGrace    time.Duration
 	auth, anyone           bool
 	passwordFile           string
@@ -54,8 +54,9 @@ otherwise. With --auth, clients must show root's password (token "root:Milvus" u
 default password, unless --allow-anyone.
 
 describe_snapshot answers with the root of the snapshot's table, so that the lines of the user guide
-work as written: s3a://{s3_location}/binlogs/ is a directory of Parquet files. --s3-location metadata
-gives the key of the metadata file, as Milvus does.`,
+work as written: s3a://{s3_location}/binlogs/ is a directory of Parquet files, once 'snapexport export
+milvus://HOST/COLLECTION/SNAPSHOT' has made it, or by itself with --export-on-snapshot. --s3-location
+metadata gives the key of the metadata file, as Milvus does.`,
 		Example: `  snapexport serve
   snapexport serve --data /var/lib/snapexport --bucket s3://lake --root files
   snapexport serve --address 0.0.0.0:19530 --root-password-file /run/secrets/root --tls-cert c.pem --tls-key k.pem
@@ -87,6 +88,7 @@ func (f *serveFlags) register(cmd *cobra.Command) {
 	v.StringVar(&f.storage, "storage-version", "2", "`VERSION` of the format of new segments: 1 (binlogs), 2 (packed Parquet) or 3 (manifests)")
 	v.BoolVar(&f.noFsync, "no-fsync", false, "do not wait for the disk: faster, and a crash of the machine may lose what was acknowledged")
 	v.StringVar(&f.location, "s3-location", "table", "what describe_snapshot answers as s3_location, `WHAT`: table or metadata")
+	v.BoolVar(&f.exports, "export-on-snapshot", false, "make the table of every snapshot, as 'snapexport export milvus://...' does, in the background")
 	v.DurationVar(&f.gcInterval, "gc-interval", time.Hour, "`TIME` between two garbage collections; 0 for none")
 	v.DurationVar(&f.gcGrace, "gc-grace", 3*time.Hour, "`TIME` that files stay after they were dropped, or written without being used; at least 1m")
 	v.BoolVar(&f.auth, "auth", false, "clients must authenticate")

@@ -17,6 +17,7 @@ import (
 	"time"
 	_ "time/tzdata" // time zones of Timestamptz, also where the system has none
 
+	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/snapexport/snapexport/core/engine"
@@ -36,6 +37,7 @@ type core struct {
 	snapshots *snapshot.Service
 	engine    *engine.Engine
 	restores  *restore.Service
+	exporter  *exporter // nil without --export-on-snapshot
 	bucket    objstore.Location
 }
 
@@ -55,7 +57,12 @@ func (a *app) openCore(ctx context.Context, s *serveSettings) (_ *core, err erro
 	}); err != nil {
 		return nil, err
 	}
-	c.snapshots = snapshot.New(c.meta, c.files, snapshot.Config{Root: s.root, NoFsync: s.noFsync, Now: a.now, Random: random, Log: s.log})
+	config := snapshot.Config{Root: s.root, NoFsync: s.noFsync, Now: a.now, Random: random, Log: s.log}
+	if s.exports {
+		c.exporter = newExporter(a, s, c)
+		config.Watcher = c.exporter
+	}
+	c.snapshots = snapshot.New(c.meta, c.files, config)
 	if c.engine, err = engine.Open(ctx, c.meta, c.files, engine.Config{
 		Dir: s.data, Root: s.root, StorageVersion: s.storage, NoFsync: s.noFsync, CacheBytes: a.budget.Total() / 2, Now: a.now, Log: s.log, Protected: c.snapshots.Protected,
 	}); err != nil {
@@ -118,8 +125,12 @@ func random() uint64 {
 
 // listen answers calls until ctx ends or something fails.
 func (a *app) listen(ctx context.Context, s *serveSettings, c *core) error {
+	var metrics []prometheus.Collector
+	if c.exporter != nil {
+		metrics = c.exporter.metrics()
+	}
 	srv, err := server.New(server.Config{
-		Store: c.meta, Engine: c.engine, Snapshots: c.snapshots, Restores: c.restores,
+		Metrics: metrics, Store: c.meta, Engine: c.engine, Snapshots: c.snapshots, Restores: c.restores,
 		Bucket: c.place(), Root: s.root, MetadataLocation: s.location == "metadata", Version: version,
 		Credentials: s.credentials, TLS: s.tls, Loads: loadFile(filepath.Join(s.data, "loaded.json")), Now: a.now, Log: s.log,
 	})
@@ -149,6 +160,9 @@ func (a *app) listen(ctx context.Context, s *serveSettings, c *core) error {
 	}
 	group.Go(func() error { return srv.Serve(ctx, calls) })
 	group.Go(func() error { return untilDone(ctx, c.restores.Run(ctx)) })
+	if c.exporter != nil {
+		group.Go(func() error { return untilDone(ctx, c.exporter.run(ctx)) })
+	}
 	if s.gcInterval > 0 {
 		collector := gc.New(c.meta, c.files, c.snapshots, gc.Config{Root: s.root, Grace: s.gcGrace, Interval: s.gcInterval, Now: a.now, Log: s.log})
 		group.Go(func() error { return untilDone(ctx, collector.Run(ctx)) })

@@ -66,6 +66,9 @@ func (s *Service) Create(ctx context.Context, c *metastore.Collection, r Request
 	}
 	info, err := s.write(ctx, d)
 	if err == nil {
+		if s.config.Watcher != nil {
+			s.config.Watcher.Committed(info)
+		}
 		return info, nil
 	}
 	if errors.As(err, &crash{}) {

@@ -84,6 +84,9 @@ func (s *Service) hide(ctx context.Context, info *pb.SnapshotInfo) error {
 		return err
 	}
 	s.forget(milvus.SnapshotID(info.Id))
+	if s.config.Watcher != nil {
+		s.config.Watcher.Leaving(ctx, info)
+	}
 	return s.fault("snapshot drop: deleting")
 }
 

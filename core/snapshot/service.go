@@ -23,7 +23,17 @@ type Config struct {
 	Now     func() time.Time         // the clock
 	Random  func() uint64            // chance: ids of pins
 	Log     *slog.Logger             // nil: silent
+	Watcher Watcher                  // nil: nobody
 	Fault   func(point string) error // for crash tests, at every step; nil: none
+}
+
+// Watcher follows snapshots.
+type Watcher interface {
+	// Committed is told of a snapshot that was made. It must return at once.
+	Committed(*pb.SnapshotInfo)
+	// Leaving is told of a snapshot that is about to go, files below [TablePrefix] included: when it returns, the watcher writes
+	// none there any more.
+	Leaving(context.Context, *pb.SnapshotInfo)
 }
 
 // Service makes and keeps snapshots.
