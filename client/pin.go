@@ -44,9 +44,9 @@ type Hold struct {
 	ended   chan struct{}
 	release sync.Once
 
-	mu  sync.Mutex
+	// of renew; Release reads them after its end
 	pin int64
-	err error // why the last renewal failed
+	gap error // why renewals failed until the pin had ended
 }
 
 // Hold pins a snapshot with a time to live of at least two seconds and renews the pin when half of it has passed. The caller
@@ -69,21 +69,37 @@ func (c *Client) Hold(ctx context.Context, o *PinSnapshotOption) (*Hold, error) 
 	return h, nil
 }
 
-// renew replaces the pin again and again: the new one first, so that there is always one.
+// renewTries is how often a renewal is tried before the pin ends: at the half of its time, and each eighth after it.
+const renewTries = 4
+
+// renew replaces the pin again and again: the new one first, so that there is always one. It ends between two calls, as nobody
+// would know the pin of a call that was cut off.
 func (h *Hold) renew(ctx context.Context) {
 	defer close(h.ended)
-	for sleep(ctx, h.option.ttl/2) == nil {
-		next, err := h.client.PinSnapshot(ctx, &h.option)
-		h.mu.Lock()
-		last := h.pin
-		if h.err = err; err == nil {
-			h.pin = next
-		}
-		h.mu.Unlock()
+	retry := h.option.ttl / 8
+	for pause, failures := h.option.ttl/2, 0; sleep(ctx, pause) == nil; {
+		err := h.replace(ctx, min(retry, releaseTimeout))
 		if err == nil {
-			_ = h.client.UnpinSnapshot(ctx, last) // ends by itself
+			pause, failures = h.option.ttl/2, 0
+			continue
+		}
+		if pause, failures = retry, failures+1; failures >= renewTries {
+			h.gap = err
 		}
 	}
+}
+
+// replace makes a new pin and ends the last one.
+func (h *Hold) replace(ctx context.Context, limit time.Duration) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit)
+	defer cancel()
+	next, err := h.client.PinSnapshot(ctx, &h.option)
+	if err != nil {
+		return err
+	}
+	_ = h.client.UnpinSnapshot(ctx, h.pin) // ends by itself
+	h.pin = next
+	return nil
 }
 
 // releaseTimeout bounds the call that ends a pin, which must also happen when the context of the work is done.
@@ -98,8 +114,8 @@ func (h *Hold) Release(ctx context.Context) (err error) {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), releaseTimeout)
 		defer cancel()
 		err = h.client.UnpinSnapshot(ctx, h.pin)
-		if h.err != nil {
-			err = fault.New(ErrFailed, "pin snapshot", "could not be renewed: %w", h.err)
+		if h.gap != nil {
+			err = fault.New(ErrFailed, "pin snapshot", "could not be renewed in time: %w", h.gap)
 		}
 	})
 	return err
