@@ -85,11 +85,51 @@ func Decode(metadata, value []byte) (out Value, err error) {
 			out, err = Value{}, fmt.Errorf("not a variant: %v", p)
 		}
 	}()
-	v, err := pqvariant.New(metadata, value)
+	names, err := readNames(metadata)
+	if err != nil {
+		return Value{}, err
+	}
+	v, err := pqvariant.NewWithMetadata(names, value)
 	if err != nil {
 		return Value{}, err
 	}
 	return from(v, 0)
+}
+
+// readNames reads metadata. arrow-go does that too, but its position in the offsets is one byte, which wraps around with some
+// hundred names: those it is given name by name.
+func readNames(metadata []byte) (pqvariant.Metadata, error) {
+	if len(metadata) == 0 || metadata[0]&0xf != 1 {
+		return pqvariant.NewMetadata(metadata) // which says what is wrong
+	}
+	width := int(metadata[0]>>6) + 1
+	n := offsetAt(metadata, 1, width)
+	text := 1 + (n+2)*width
+	if text <= math.MaxUint8 || text > len(metadata) {
+		return pqvariant.NewMetadata(metadata)
+	}
+	var b pqvariant.Builder
+	from := 0
+	for i := range n {
+		to := offsetAt(metadata, 1+(i+2)*width, width)
+		if to < from || text+to > len(metadata) {
+			return pqvariant.Metadata{}, fmt.Errorf("not a variant: name %d ends at %d", i, to)
+		}
+		if id := b.AddKey(string(metadata[text+from : text+to])); int(id) != i {
+			return pqvariant.Metadata{}, fmt.Errorf("not a variant: names %d and %d are the same", id, i)
+		}
+		from = to
+	}
+	v, err := b.Build()
+	return v.Metadata(), err
+}
+
+// offsetAt reads a little-endian number of 1 to 4 bytes.
+func offsetAt(b []byte, at, width int) (n int) {
+	for i := range width {
+		n |= int(b[at+i]) << (8 * i)
+	}
+	return n
 }
 
 func from(v pqvariant.Value, depth int) (out Value, err error) {

@@ -16,6 +16,7 @@ var (
 	ErrDeep      = errors.New("the JSON is nested more than 1000 deep")
 	ErrSurrogate = errors.New("the JSON has half of a surrogate pair, which is no character")
 	ErrNumber    = errors.New("the JSON has a number beyond the range of a double")
+	ErrLarge     = errors.New("the JSON has more than 8 MiB or more than 262144 values")
 )
 
 // Check tells whether [Parse] takes the text.
@@ -26,6 +27,9 @@ func Check(text []byte) error {
 
 // Parse returns the value of a JSON text.
 func Parse(text []byte) (Value, error) {
+	if len(text) > MaxText {
+		return Value{}, ErrLarge
+	}
 	if !utf8.Valid(text) || !json.Valid(text) {
 		return Value{}, ErrNotJSON
 	}
@@ -37,6 +41,7 @@ func Parse(text []byte) (Value, error) {
 type parser struct {
 	b []byte
 	i int
+	n int // values so far
 }
 
 // next skips white space, commas and colons, and returns the byte behind them.
@@ -52,6 +57,9 @@ func (p *parser) next() byte {
 }
 
 func (p *parser) value(depth int) (v Value, err error) {
+	if p.n++; p.n > MaxValues {
+		return v, ErrLarge
+	}
 	switch p.next() {
 	case '{', '[':
 		if depth == MaxDepth {

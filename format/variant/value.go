@@ -5,6 +5,13 @@ import "encoding/binary"
 // MaxDepth is how deeply arrays and objects may be nested: readers of variants recurse.
 const MaxDepth = 1000
 
+// Limits of a text: a value takes some hundred bytes of memory while it is parsed, of which hostile text has one in two
+// bytes. Milvus takes texts of 64 KiB; Spark 4.0 reads variants below 16 MiB, which no text within the limits exceeds.
+const (
+	MaxText   = 8 << 20 // bytes
+	MaxValues = 1 << 18 // at all levels
+)
+
 type kind uint8
 
 const (

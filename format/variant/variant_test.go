@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -178,6 +179,53 @@ func TestDecodeOthers(t *testing.T) {
 	}
 	if _, err := Decode([]byte{9}, []byte{0}); err == nil {
 		t.Error("damaged metadata were read")
+	}
+}
+
+// Objects with any number of names survive. arrow-go's reader of metadata alone does not get beyond some hundred.
+func TestManyNames(t *testing.T) {
+	for _, n := range []int{0, 1, 83, 84, 125, 126, 127, 128, 253, 254, 255, 256, 257, 1000, 65535, 65537} {
+		object := map[string]any{}
+		for i := range n {
+			object[fmt.Sprintf("key %d", i)] = i
+		}
+		text, err := json.Marshal([]any{object, map[string]any{"one": 1}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		v, err := Parse(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		meta, value, err := v.Encode()
+		if err != nil {
+			t.Fatal(err)
+		}
+		back, err := Decode(meta, value)
+		if err != nil || !bytes.Equal(back.AppendCanonical(nil), v.AppendCanonical(nil)) {
+			t.Errorf("%d names: %v", n, err)
+		}
+		if _, err := Decode(meta[:len(meta)-1], value); err == nil {
+			t.Errorf("%d names, of which the last is cut off, were read", n)
+		}
+	}
+}
+
+// Text that would take much more memory than it has bytes is refused.
+func TestParseLimits(t *testing.T) {
+	for text, want := range map[string]error{
+		"[" + strings.Repeat("0,", MaxValues-2) + "0]": nil,
+		"[" + strings.Repeat("0,", MaxValues-1) + "0]": ErrLarge,
+		`"` + strings.Repeat("a", MaxText-2) + `"`:     nil,
+		`"` + strings.Repeat("a", MaxText-1) + `"`:     ErrLarge,
+	} {
+		v, err := Parse([]byte(text))
+		if !errors.Is(err, want) {
+			t.Errorf("%.9s..., %d bytes: %v", text, len(text), err)
+		}
+		if _, value, _ := v.Encode(); len(value) >= 16<<20 {
+			t.Errorf("%.9s..., %d bytes, is a variant of %d", text, len(text), len(value))
+		}
 	}
 }
 
