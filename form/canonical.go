@@ -12,8 +12,8 @@ import (
 )
 
 // Canonical returns values of a table in the canonical form of their field, want, which has the Milvus field ids of
-// [New]. What is in that form, or in none that is known, stays as it is, variants included. Bytes that are no vector become NULL:
-// whoever compares finds a difference. ErrCorrupt for sparse vectors whose parts differ in length.
+// [New]. What is in that form, or in none that is known, stays as it is, variants included, and so do bytes
+// of which some are no vectors: whoever compares finds a difference. ErrCorrupt for sparse vectors whose parts differ in length.
 func Canonical(collection *milvus.Schema, want arrow.Field, have arrow.Array) (arrow.Array, error) {
 	a, err := inverse{collection}.values(want.Type, fieldOf(collection, want), have)
 	return a, fault.Place(err, want.Name)
@@ -37,7 +37,9 @@ func (v inverse) values(want arrow.DataType, f milvus.Field, have arrow.Array) (
 	case *arrow.FixedSizeListType:
 		if isBinary(have) {
 			f.Nullable = true
-			return cell.Decode(f, have, cell.Options{OnBad: func(int, error) error { return nil }})
+			if vectors, err := cell.Decode(f, have, cell.Options{}); err == nil {
+				return vectors, nil
+			}
 		}
 	case *arrow.MapType:
 		if s, ok := have.(*array.Struct); ok && s.NumField() == 2 {

@@ -242,7 +242,7 @@ func TestCanonicalOfDamage(t *testing.T) {
 		t.Fatal(err)
 	}
 	got, err := Canonical(&collection, f32, short)
-	if err != nil || text(t, got) != "[[1.5,-2],null,null]" {
+	if err != nil || got != short { // a NULL for the second would hash as the snapshot's NULL
 		t.Errorf("%v (%v)", got, err)
 	}
 	uneven, _, err := array.FromJSON(memory.DefaultAllocator, pairsType, strings.NewReader(`[{"indices": [1, 2], "values": [0.5]}]`))
