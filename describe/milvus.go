@@ -24,6 +24,9 @@ func (s Source) parseMilvus(source string) (Source, error) {
 	if err != nil {
 		return s, usage(source, milvusForm)
 	}
+	if s.TLS, err = encrypted(source, query); err != nil {
+		return s, err
+	}
 	for key := range query {
 		if key != "storage" && key != "tls" {
 			return s, fault.New(ErrUsage, "read SOURCE", "%q has an unknown setting %q", redactUsers(source), key).WithHint("%s", milvusForm)
@@ -38,12 +41,23 @@ func (s Source) parseMilvus(source string) (Source, error) {
 	}
 	s.Form, s.URI, s.text = FormMilvus, source, redactUsers(source)
 	s.Endpoints, s.User, s.Collection, s.Snapshot = []string{u.Host}, u.User.Username(), names[0], names[1]
-	s.Storage, s.TLS = query.Get("storage"), query.Get("tls") == "true"
+	s.Storage = query.Get("storage")
 	return s, nil
 }
 
+// encrypted reads the setting tls. What it can't be is refused: the password would cross the network in clear text.
+func encrypted(source string, query url.Values) (bool, error) {
+	switch v := query.Get("tls"); {
+	case v == "true":
+		return true, nil
+	case v == "false" || !query.Has("tls"):
+		return false, nil
+	}
+	return false, fault.New(ErrUsage, "read SOURCE", "%q has a setting tls that is neither true nor false", redactUsers(source))
+}
+
 // snapshotKey takes the key of a metadata file, or of the root of a snapshot's table, apart.
-var snapshotKey = regexp.MustCompile(`^(.*/)?snapshots/(-?\d+)/(?:metadata|tables)/(-?\d+)(?:\.json)?$`)
+var snapshotKey = regexp.MustCompile(`^(.*/)?snapshots/(-?\d+)/(?:metadata/(-?\d+)\.json|tables/(-?\d+))$`)
 
 // MetadataSource returns the SOURCE that an s3_location means: what a server says of where a snapshot is. It may be the key
 // of the metadata file (Milvus), a complete URI of it in any of the forms of docs/format/snapshot.md 1, or the root of the
@@ -55,16 +69,14 @@ func MetadataSource(location, storage string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	key := ref.key
-	table := strings.Contains(key, "/tables/")
-	if ref.bucket == "" && !ref.local && table {
-		ref.bucket, key, _ = strings.Cut(key, "/")
-	}
-	m := snapshotKey.FindStringSubmatch(key)
+	m := snapshotKey.FindStringSubmatch(ref.key)
 	if m == nil {
 		return "", fault.Unsupported(op, "the server's location is %q, which names no snapshot's metadata", redact(location))
 	}
-	key = m[1] + "snapshots/" + m[2] + "/metadata/" + m[3] + ".json"
+	if table := m[4] != ""; table && ref.bucket == "" && !ref.local {
+		ref.bucket, m[1], _ = strings.Cut(m[1], "/")
+	}
+	key := m[1] + "snapshots/" + m[2] + "/metadata/" + m[3] + m[4] + ".json"
 	switch {
 	case storage != "" && ref.local: // a directory on the server's machine, which storage names here
 		return join(strings.TrimRight(storage, "/"), localKey(m[1])+key[len(m[1]):]), nil

@@ -26,6 +26,8 @@ func TestMetadataSource(t *testing.T) {
 		{location: "b/files/snapshots/100/tables/7001", want: "s3://b/" + key},
 		{location: "b/snapshots/100/tables/7001", want: "s3://b/snapshots/100/metadata/7001.json"},
 		{location: "b/files/snapshots/100/tables/7001", storage: "s3://c", want: "s3://c/" + key},
+		{location: "x/tables/snapshots/100/metadata/7001.json", storage: "s3://b", want: "s3://b/x/tables/snapshots/100/metadata/7001.json"},
+		{location: "x/tables/snapshots/100/metadata/7001.json", class: ErrUsage},
 		{location: "/srv/bucket/files/snapshots/100/tables/7001", want: "/srv/bucket/" + key},
 		{location: "/srv/bucket/" + key, want: "/srv/bucket/" + key},
 		{location: "/srv/bucket/" + key, storage: "/mnt/copy", want: "/mnt/copy/" + key},

@@ -150,7 +150,10 @@ func (s Source) parseCluster(source, root, query, form string) (Source, error) {
 	if values.Has("root-path") {
 		s.RootPath = strings.TrimSuffix(values.Get("root-path"), "/")
 	}
-	s.User, s.TLS = values.Get("user"), values.Get("tls") == "true"
+	s.User = values.Get("user")
+	if s.TLS, err = encrypted(source, values); err != nil {
+		return s, err
+	}
 	s.text = redactUsers(source)
 	if s.Storage == "" {
 		return s, fault.New(ErrUsage, "read SOURCE", "%q does not say where the cluster's files are", redactUsers(source)).WithHint("add ?storage=URI: %s", form)

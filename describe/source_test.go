@@ -34,6 +34,7 @@ func TestParse(t *testing.T) {
 		{"milvus://h/c", Source{}}, {"milvus:///c/s", Source{}}, {"milvus://h/a/b/c/s", Source{}}, {"milvus://h/c/s?x=1", Source{}}, {"milvus://u:hunter2@h/c/s", Source{}},
 		{"", Source{}}, {"#c/latest", Source{}}, {"s3://b#", Source{}}, {"backup:", Source{}}, {"backup:#c", Source{}},
 		{"etcd:h", Source{}}, {"etcd:///by-dev?storage=x", Source{}}, {"etcd://u:hunter2@h:1/by-dev?storage=x", Source{}},
+		{"etcd://h/by-dev?storage=x&tls=1", Source{}}, {"milvus://h/c/s?tls=on", Source{}}, {"milvus://h/c/s?tls", Source{}},
 		{"etcd+file:?storage=x", Source{}}, {"etcd+file:x", Source{}}, {"etcd+file:x?storage=%zz", Source{}}, {"etcd+file:x?password=hunter2&storage=x", Source{}},
 		{"etcd+file:x?passwd=hunter2&storage=x", Source{}}, {"etcd://h?storage=s3://k:hunter2@b&x=1", Source{}},
 	} {
