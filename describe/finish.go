@@ -21,7 +21,7 @@ func (s *Snapshot) finish(ctx context.Context, object string, opts Options) erro
 	files := make(map[milvus.FileRef]listing)
 	for i := range s.Segments {
 		seg := &s.Segments[i]
-		if err := CheckSegment(seg); err != nil {
+		if err := CheckSegment(seg, opts.Vortex); err != nil {
 			return fault.Place(err, object)
 		}
 		if err := checkTwice(files, seg); err != nil {

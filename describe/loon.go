@@ -132,7 +132,7 @@ func (s *Snapshot) adopt(seg *milvus.Segment, m *loon.Manifest) error {
 		if err != nil {
 			return err
 		}
-		seg.LOBs = append(seg.LOBs, milvus.LOBFile{Field: milvus.FieldID(l.Field), File: file, Rows: l.ValidRows})
+		seg.LOBs = append(seg.LOBs, milvus.LOBFile{Field: milvus.FieldID(l.Field), File: file, Rows: l.ValidRows, Total: l.TotalRows})
 	}
 	return nil
 }

@@ -25,6 +25,9 @@ type Options struct {
 	// may lie beside the snapshot's root.
 	AllowPrefixes []string
 
+	// Vortex lets V3 column groups of that format pass, for readers that have a converter.
+	Vortex bool
+
 	// Workers is the number of concurrent requests; 0 is [DefaultWorkers].
 	Workers int
 

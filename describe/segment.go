@@ -2,9 +2,11 @@ package describe
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 
 	"github.com/snapexport/snapexport/fault"
+	"github.com/snapexport/snapexport/format/loon"
 	"github.com/snapexport/snapexport/milvus"
 )
 
@@ -18,6 +20,15 @@ type Manifest struct {
 
 // Manifest returns the place of a segment's V3 manifest. It was checked when the snapshot was resolved.
 func (s *Snapshot) Manifest(seg *milvus.Segment) (Manifest, error) { return s.paths.manifest(seg) }
+
+// LOBFile returns the place of a file of long texts of the V3 segment's field, by its UUID (docs/format/storage-v2-v3.md 2.6).
+func (s *Snapshot) LOBFile(seg *milvus.Segment, field milvus.FieldID, uuid string) (milvus.FileRef, error) {
+	var recorded v3Manifest
+	if err := json.Unmarshal([]byte(seg.ManifestPath), &recorded); err != nil {
+		return milvus.FileRef{}, fault.Corrupt(opSegment, "manifest path: %w", err)
+	}
+	return s.paths.Resolve(loon.Resolve(recorded.Base, loon.SectionLOB, fmt.Sprintf("%d/_data/%s.vx", field, uuid)))
+}
 
 // v3Manifest is the manifest path of a V3 segment as recorded.
 type v3Manifest struct {
@@ -122,16 +133,18 @@ func (r *Resolver) resolveManifest(seg *milvus.Segment) error {
 }
 
 // CheckSegment returns ErrUnsupported for a segment that no reader can read: its storage version or the format of a
-// column group is unknown. [Resolve] has called it for every segment.
-func CheckSegment(seg *milvus.Segment) error {
+// column group is unknown. vortex lets that format pass in V3. [Resolve] has called it for every segment.
+func CheckSegment(seg *milvus.Segment, vortex bool) error {
 	switch seg.StorageVersion {
 	case milvus.StorageV1, milvus.StorageV2, milvus.StorageV3:
 	default:
 		return fault.Unsupported(opSegment, "segment %d has storage version %d; 0, 2 and 3 are known", seg.ID, seg.StorageVersion)
 	}
 	for i := range seg.Binlogs {
-		if f := seg.Binlogs[i].Format; f != "" && !strings.EqualFold(f, "parquet") {
-			err := fault.Unsupported(opSegment, "segment %d has a column group of format %q", seg.ID, f).WithHint("Parquet is read")
+		f := seg.Binlogs[i].Format
+		passes := vortex && seg.StorageVersion == milvus.StorageV3 && f == loon.FormatVortex
+		if f != "" && !strings.EqualFold(f, loon.FormatParquet) && !passes {
+			err := fault.Unsupported(opSegment, "segment %d has a column group of format %q", seg.ID, f).WithHint("Parquet is read; --vortex-helper names a program that reads Vortex in V3")
 			if files := seg.Binlogs[i].Binlogs; len(files) > 0 {
 				err = err.On(files[0].File.String())
 			}

@@ -92,7 +92,8 @@ type FieldStats struct {
 type LOBFile struct {
 	Field FieldID
 	File  FileRef
-	Rows  int64 // texts in it; those of other segments of the partition may be among them
+	Rows  int64 // texts in it that are in use; those of other segments of the partition may be among them
+	Total int64 // rows of the file
 }
 
 // Segment is one segment with all of its files.

@@ -35,6 +35,7 @@ type cursor struct {
 	variant bool // check that JSON can be a variant
 	lob     bool // values are texts with a flag in front
 	texts   UnreadableText
+	lobs    *lobs // resolves the references among them; nil: texts says what becomes of them
 
 	rest   arrow.Array // raw rows of the file's page that are not decoded yet; nil: none
 	page   arrow.Array // canonical; rows from offset on are not taken yet
@@ -77,12 +78,8 @@ func (c *cursor) decode() (err error) {
 	if c.page != nil {
 		c.before += int64(c.page.Len())
 	}
-	raw, n := c.rest, cell.MaxRows(c.field, maxDecoded)
-	c.rest = nil
-	if raw.Len() > n {
-		c.rest = array.NewSlice(raw, int64(n), int64(raw.Len()))
-		raw = array.NewSlice(raw, 0, int64(n))
-	}
+	stored := c.rest
+	raw := array.NewSlice(stored, 0, int64(min(stored.Len(), cell.MaxRows(c.field, maxDecoded))))
 	c.offset, c.bads = 0, c.bads[:0]
 	opts := cell.Options{CheckJSON: c.json, CheckVariant: c.variant}
 	if c.bad != BadFail {
@@ -95,6 +92,10 @@ func (c *cursor) decode() (err error) {
 		if raw, err = c.inline(raw); err != nil {
 			return fault.Place(err, c.name)
 		}
+	}
+	c.rest = nil
+	if n := raw.Len(); n < stored.Len() {
+		c.rest = array.NewSlice(stored, int64(n), int64(stored.Len()))
 	}
 	c.page, err = cell.Decode(c.field, raw, opts)
 	if err != nil {

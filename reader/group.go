@@ -27,6 +27,7 @@ type group struct {
 	ranges bool           // metadata gives ranges of rows (V3), not whole files
 	files  []*packed.File // nil until opened
 	bytes  []*countingReader
+	vortex *converted // nil: Parquet
 }
 
 // groups returns the column groups of the segment, their files in order: of V2 by log id, of V3 as the manifest has them.
@@ -36,6 +37,9 @@ func (s *Scan) groups(ctx context.Context, seg *milvus.Segment, counts *Counts) 
 		g := &group{scan: s, ctx: ctx, counts: counts, fields: fb.ChildFields, logs: slices.Clone(fb.Binlogs), ranges: seg.StorageVersion == milvus.StorageV3}
 		if seg.StorageVersion == milvus.StorageV2 {
 			slices.SortStableFunc(g.logs, func(a, b milvus.Binlog) int { return cmp.Compare(logID(a), logID(b)) })
+		}
+		if isVortex(seg, &fb) {
+			g.vortex = &converted{group: g}
 		}
 		g.files = make([]*packed.File, len(g.logs))
 		g.bytes = make([]*countingReader, len(g.logs))
@@ -48,6 +52,11 @@ func (s *Scan) groups(ctx context.Context, seg *milvus.Segment, counts *Counts) 
 func (s *Scan) checkGroups(seg *milvus.Segment) error {
 	told := true // whether metadata says which columns every group has
 	held := map[milvus.FieldID]bool{}
+	for i := range seg.Binlogs {
+		if err := s.checkVortex(seg, &seg.Binlogs[i]); err != nil {
+			return err
+		}
+	}
 	for _, fb := range seg.Binlogs {
 		told = told && len(fb.ChildFields) > 0
 		for _, id := range fb.ChildFields {
@@ -88,7 +97,7 @@ func absent(f milvus.Field) error {
 }
 
 // readGroups reads a V2 or V3 segment.
-func (s *Scan) readGroups(ctx context.Context, seg *milvus.Segment, counts *Counts, yield func(arrow.RecordBatch) error) error {
+func (s *Scan) readGroups(ctx context.Context, seg *milvus.Segment, counts *Counts, yield func(arrow.RecordBatch) error) (err error) {
 	groups := s.groups(ctx, seg, counts)
 	fields := s.reads()
 	need := s.needGroups(seg)
@@ -111,11 +120,13 @@ func (s *Scan) readGroups(ctx context.Context, seg *milvus.Segment, counts *Coun
 		return nil
 	}
 	cursors := map[milvus.FieldID]*cursor{}
+	defer func() { err = errors.Join(err, closeConverted(groups, cursors)) }()
 	for _, f := range fields {
 		c, err := s.groupCursor(seg, groups, f)
 		if err != nil {
 			return err
 		}
+		c.lobs = s.newLOBs(ctx, seg, f, counts)
 		cursors[f.ID] = c
 	}
 	err = s.walk(ctx, seg, cursors, rows, scope, counts, yield)
@@ -131,7 +142,7 @@ func (s *Scan) readGroups(ctx context.Context, seg *milvus.Segment, counts *Coun
 
 // needGroups estimates the memory that reading a V2 or V3 segment takes: its deletes and an open column of each field.
 func (s *Scan) needGroups(seg *milvus.Segment) int64 {
-	return needDeletes(seg) + int64(len(s.reads()))*columnReserve + s.nulls(chunk{rows: seg.Rows})
+	return needDeletes(seg) + int64(len(s.reads()))*columnReserve + s.nulls(chunk{rows: seg.Rows}) + s.needConverted(seg)
 }
 
 // columnReserve is the memory of one open column: what is read ahead and its decoded page.
@@ -159,8 +170,12 @@ func (s *Scan) alignedRows(groups []*group) (int64, error) {
 	return first, nil
 }
 
-// rowsOf returns the rows of file i that belong to the segment, checked against the file.
+// rowsOf returns the rows of file i that belong to the segment, checked against the file. Vortex files are held to it when they
+// are converted.
 func (g *group) rowsOf(i int) (int64, error) {
+	if g.vortex != nil {
+		return g.logs[i].Entries, nil
+	}
 	f, err := g.open(i)
 	if err != nil {
 		return 0, err
@@ -222,6 +237,10 @@ func (s *Scan) groupCursor(seg *milvus.Segment, groups []*group, f milvus.Field)
 		return nil, err
 	}
 	c.name = found.logs[0].File.String()
+	if found.vortex != nil {
+		c.pages = found.vortex.column(f, rows, c)
+		return c, nil
+	}
 	c.pages = &groupColumn{group: found, field: f, rows: rows, current: c}
 	return c, nil
 }
@@ -231,7 +250,7 @@ func (g *group) holds(f milvus.Field) (bool, error) {
 	if len(g.fields) > 0 {
 		return slices.Contains(g.fields, f.ID), nil
 	}
-	if len(g.logs) == 0 {
+	if len(g.logs) == 0 || g.vortex != nil { // a manifest always tells
 		return false, nil
 	}
 	file, err := g.open(0)

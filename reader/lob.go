@@ -38,10 +38,11 @@ func (s *Scan) errReference(f milvus.Field) *fault.Error {
 	if s.filtered(f) {
 		return err.WithHint("the filter needs them: leave the field out of it")
 	}
-	return err.WithHint("leave the field out with --columns, or have NULL in their place with --unreadable-text null")
+	return err.WithHint("leave the field out with --columns, have NULL in their place with --unreadable-text null, or name a program that reads them with --vortex-helper")
 }
 
-// inline strips the flags of V3 texts. References become empty, and their rows are kept in c.unread.
+// inline strips the flags of V3 texts. References become their texts, as many rows as fit in maxDecoded and at least one, or, where
+// they can't be read, empty, and their rows are kept in c.unread.
 func (c *cursor) inline(a arrow.Array) (arrow.Array, error) {
 	c.unread = c.unread[:0]
 	values, ok := a.(*array.Binary)
@@ -52,6 +53,9 @@ func (c *cursor) inline(a arrow.Array) (arrow.Array, error) {
 	b.Reserve(values.Len())
 	b.ReserveData(len(values.ValueBytes()))
 	for i := range values.Len() {
+		if c.lobs != nil && b.DataLen() > maxDecoded {
+			break
+		}
 		if values.IsNull(i) {
 			b.AppendNull()
 			continue
@@ -60,6 +64,12 @@ func (c *cursor) inline(a arrow.Array) (arrow.Array, error) {
 		switch {
 		case len(v) > 0 && v[0] == textInline:
 			b.Append(v[1:])
+		case len(v) == referenceSize && v[0] == textReference && c.lobs != nil:
+			text, err := c.lobs.text(v)
+			if err != nil {
+				return nil, err
+			}
+			b.Append(text)
 		case len(v) == referenceSize && v[0] == textReference && c.texts == TextNull:
 			b.AppendEmptyValue()
 			c.unread = append(c.unread, i)

@@ -77,6 +77,7 @@ type Options struct {
 	OnBad BadRows
 
 	UnreadableText UnreadableText
+	Vortex         Converter // nil: Vortex files are not read. No part of the fingerprint: rows are the same, or are refused without
 
 	CheckJSON    bool // a JSON value that is not JSON does not fit its field
 	CheckVariant bool // nor one that can't be a Parquet variant

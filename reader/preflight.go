@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
 	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
@@ -35,8 +36,8 @@ type look struct {
 }
 
 // Preflight looks at every file that the scan is going to read, with one small request for most: encrypted and foreign files
-// are told by their first bytes. V3 texts in LOB files (unless they become NULL) are told by manifests or by the statistics of
-// their columns; a column without is read, until the first reference. Nothing is kept. The error names segment, file and
+// are told by their first bytes. V3 texts in LOB files (unless they become NULL or there is a converter) are told by manifests or by
+// the statistics of their columns; a column without is read, until the first reference. Nothing is kept. The error names segment, file and
 // feature. progress, if not nil, is called after every file, from several goroutines at a time.
 func (s *Scan) Preflight(ctx context.Context, progress func(done, total int64)) (Checked, error) {
 	var total int64
@@ -81,11 +82,27 @@ func (s *Scan) looks() iter.Seq[look] {
 			needed[f.ID] = true
 		}
 		for _, seg := range s.segments {
-			if !lookAt(seg, s.insertLogs(seg, needed), s.headOf(seg), yield) || !lookAt(seg, seg.Deltalogs, s.headOfDeletes, yield) || !s.lookAtTexts(seg, yield) {
+			if !s.lookAtRows(seg, needed, yield) || !lookAt(seg, seg.Deltalogs, s.headOfDeletes, yield) || !s.lookAtTexts(seg, yield) {
 				return
 			}
 		}
 	}
+}
+
+// lookAtRows yields the segment's insert logs. A Vortex group without a needed column is not opened.
+func (s *Scan) lookAtRows(seg *milvus.Segment, needed map[milvus.FieldID]bool, yield func(look) bool) bool {
+	for _, fb := range s.insertLogs(seg, needed) {
+		check := s.headOf(seg)
+		if isVortex(seg, &fb) {
+			if check = s.headOfVortex; !slices.ContainsFunc(fb.ChildFields, func(id milvus.FieldID) bool { return needed[id] }) {
+				continue
+			}
+		}
+		if !lookAt(seg, []milvus.FieldBinlog{fb}, check, yield) {
+			return false
+		}
+	}
+	return true
 }
 
 func lookAt(seg *milvus.Segment, logs []milvus.FieldBinlog, check func(context.Context, milvus.Binlog) (int64, error), yield func(look) bool) bool {

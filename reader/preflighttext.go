@@ -16,7 +16,13 @@ import (
 // lookAtTexts yields the files of a V3 segment whose texts may be references, one look for each field and file.
 func (s *Scan) lookAtTexts(seg *milvus.Segment, yield func(look) bool) bool {
 	for _, f := range s.reads() {
-		if !flagged(seg, f) || s.texts(f) == TextNull {
+		if !flagged(seg, f) || s.texts(f) == TextNull && s.opts.Vortex == nil {
+			continue
+		}
+		if s.opts.Vortex != nil {
+			if !s.lookAtLOBs(seg, f, yield) {
+				return false
+			}
 			continue
 		}
 		for _, l := range seg.LOBs {
@@ -35,6 +41,16 @@ func (s *Scan) lookAtTexts(seg *milvus.Segment, yield func(look) bool) bool {
 					return false
 				}
 			}
+		}
+	}
+	return true
+}
+
+// lookAtLOBs yields the LOB files of the field that the manifest lists, for the converter.
+func (s *Scan) lookAtLOBs(seg *milvus.Segment, f milvus.Field, yield func(look) bool) bool {
+	for _, l := range seg.LOBs {
+		if l.Field == f.ID && l.Rows > 0 && !yield(look{seg, milvus.Binlog{File: l.File}, s.headOfVortex}) {
+			return false
 		}
 	}
 	return true

@@ -19,8 +19,11 @@ const (
 	DeltaEquality   = 2
 )
 
-// FormatParquet is the format of column groups that can be read.
-const FormatParquet = "parquet"
+// Formats of column groups: the one that is read, and one that takes a converter.
+const (
+	FormatParquet = "parquet"
+	FormatVortex  = "vortex"
+)
 
 // Manifest is the content of one manifest, as far as rows are concerned. Paths are as recorded; see [Manifest.Resolve].
 type Manifest struct {

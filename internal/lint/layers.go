@@ -43,6 +43,7 @@ var arrows = []arrow{
 	{"describe", exporter},
 	{"deltamerge", exporter},
 	{"datafile", exporter},
+	{"vortex", allow(base, "objstore")},
 	{"reader", allow(exporter, "describe", "deltamerge")},
 
 	// From rows to tables.
