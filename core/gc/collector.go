@@ -29,6 +29,8 @@ type Config struct {
 	Interval time.Duration    // between sweeps: 1 h
 	Now      func() time.Time // the clock
 	Log      *slog.Logger     // nil: silent
+
+	Fault func(point string) error // for crash tests, around each removal of files; nil: none
 }
 
 // Snapshots is what the collector asks the snapshot service.
@@ -131,6 +133,13 @@ type sweep struct {
 // young tells what the grace time still keeps.
 func (w *sweep) young(t time.Time) bool { return w.now.Sub(t) < w.config.Grace }
 
+func (w *sweep) fault(point string) error {
+	if w.config.Fault == nil {
+		return nil
+	}
+	return w.config.Fault(point)
+}
+
 // object is a file that may go; Size is what metadata or the store says.
 type object struct {
 	key  string
@@ -148,7 +157,13 @@ func (w *sweep) remove(ctx context.Context, list []object) error {
 			w.goneKeys[key] = true
 		}
 	} else if len(keys) > 0 {
+		if err := w.fault("gc: before files"); err != nil {
+			return err
+		}
 		if err := w.files.Delete(ctx, keys...); err != nil {
+			return err
+		}
+		if err := w.fault("gc: files"); err != nil {
 			return err
 		}
 	}

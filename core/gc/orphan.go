@@ -9,6 +9,7 @@ import (
 	"github.com/snapexport/snapexport/core/metastore"
 	"github.com/snapexport/snapexport/fault"
 	"github.com/snapexport/snapexport/milvus"
+	"github.com/snapexport/snapexport/objstore"
 )
 
 // chunk is how many orphans are held before they go.
@@ -30,7 +31,21 @@ func (w *sweep) orphans(ctx context.Context) error {
 			return err
 		}
 	}
+	for _, folder := range append([]string{"snapshots"}, folders...) {
+		if err := w.unfinished(ctx, folder); err != nil {
+			return err
+		}
+	}
 	return nil
+}
+
+// unfinished removes what was being written when a process was killed.
+func (w *sweep) unfinished(ctx context.Context, folder string) error {
+	files, bytes, err := objstore.RemoveUnfinished(ctx, w.files, path.Join(w.config.Root, folder)+"/", w.now.Add(-w.config.Grace), w.dry)
+	w.report.Files += files
+	w.report.Bytes += bytes
+	w.report.Orphans += files
+	return err
 }
 
 func (w *sweep) folder(ctx context.Context, folder string) error {
