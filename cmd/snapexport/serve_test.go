@@ -37,8 +37,13 @@ type served struct {
 // startServer runs the command as a process of its own; it is stopped with the test, if it has not been before.
 func startServer(t *testing.T, data string, args ...string) *served {
 	t.Helper()
+	return startServerIn(t, nil, data, args...)
+}
+
+func startServerIn(t *testing.T, env []string, data string, args ...string) *served {
+	t.Helper()
 	s := &served{errs: &bytes.Buffer{}}
-	s.cmd = command(t, nil, append([]string{"serve", "--json", "--data", data, "--address", "127.0.0.1:0", "--metrics", "127.0.0.1:0"}, args...)...)
+	s.cmd = command(t, env, append([]string{"serve", "--json", "--data", data, "--address", "127.0.0.1:0", "--metrics", "127.0.0.1:0"}, args...)...)
 	s.cmd.Stderr = s.errs
 	out, err := s.cmd.StdoutPipe()
 	if err != nil {
