@@ -1,6 +1,7 @@
 package datafile
 
 import (
+	"cmp"
 	"encoding/binary"
 	"math"
 	"unicode/utf8"
@@ -12,10 +13,13 @@ import (
 // boundLength is how many code points of a string, or bytes of a binary, a bound keeps: truncate(16), Iceberg's default.
 const boundLength = 16
 
-// summary follows one leaf while batches pass by.
+// summary follows one leaf while values pass by: those of a page, of a chunk, of the file.
 type summary interface {
 	observe(a arrow.Array)
-	finish(s *FieldStats)
+	merge(o summary)                   // o is of the same kind
+	any() bool                         // whether there are bounds
+	compare(o summary) (low, high int) // of the bounds, which both have
+	finish(s *FieldStats, length int)  // bounds keep so many code points or bytes, at most footerLength
 }
 
 // newSummary returns the summary of a leaf.
@@ -60,8 +64,11 @@ func newSummary(l leaf) summary {
 // uncounted is the summary of leaves below lists and maps.
 type uncounted struct{}
 
-func (uncounted) observe(arrow.Array) {}
-func (uncounted) finish(s *FieldStats) {
+func (uncounted) observe(arrow.Array)        {}
+func (uncounted) merge(summary)              {}
+func (uncounted) any() bool                  { return false }
+func (uncounted) compare(summary) (int, int) { return 0, 0 }
+func (uncounted) finish(s *FieldStats, _ int) {
 	s.Values, s.Nulls, s.NaNs = NotCounted, NotCounted, NotCounted
 }
 
@@ -73,7 +80,19 @@ func (c *counts) observe(a arrow.Array) {
 	c.nulls += int64(a.NullN())
 }
 
-func (c *counts) finish(s *FieldStats) { s.Values, s.Nulls, s.NaNs = c.values, c.nulls, NotCounted }
+func (c *counts) merge(o summary) { c.add(*o.(*counts)) }
+
+func (c *counts) add(o counts) {
+	c.values += o.values
+	c.nulls += o.nulls
+}
+
+func (c *counts) any() bool                  { return false }
+func (c *counts) compare(summary) (int, int) { return 0, 0 }
+
+func (c *counts) finish(s *FieldStats, _ int) {
+	s.Values, s.Nulls, s.NaNs = c.values, c.nulls, NotCounted
+}
 
 type boolBounds struct {
 	counts
@@ -90,8 +109,28 @@ func (b *boolBounds) observe(a arrow.Array) {
 	}
 }
 
-func (b *boolBounds) finish(s *FieldStats) {
-	b.counts.finish(s)
+func (b *boolBounds) merge(o summary) {
+	p := o.(*boolBounds)
+	b.add(p.counts)
+	b.no, b.yes = b.no || p.no, b.yes || p.yes
+}
+
+func (b *boolBounds) any() bool { return b.no || b.yes }
+
+func (b *boolBounds) compare(o summary) (int, int) {
+	p := o.(*boolBounds)
+	return truth(!b.no) - truth(!p.no), truth(b.yes) - truth(p.yes)
+}
+
+func truth(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+func (b *boolBounds) finish(s *FieldStats, _ int) {
+	b.counts.finish(s, 0)
 	if b.no || b.yes {
 		s.Lower, s.Upper = []byte{1}, []byte{0}
 	}
@@ -125,8 +164,27 @@ func (b *intBounds[T]) observe(a arrow.Array) {
 	}
 }
 
-func (b *intBounds[T]) finish(s *FieldStats) {
-	b.counts.finish(s)
+func (b *intBounds[T]) merge(o summary) {
+	p := o.(*intBounds[T])
+	b.add(p.counts)
+	switch {
+	case !p.seen:
+	case !b.seen:
+		b.seen, b.min, b.max = true, p.min, p.max
+	default:
+		b.min, b.max = min(b.min, p.min), max(b.max, p.max)
+	}
+}
+
+func (b *intBounds[T]) any() bool { return b.seen }
+
+func (b *intBounds[T]) compare(o summary) (int, int) {
+	p := o.(*intBounds[T])
+	return cmp.Compare(b.min, p.min), cmp.Compare(b.max, p.max)
+}
+
+func (b *intBounds[T]) finish(s *FieldStats, _ int) {
+	b.counts.finish(s, 0)
 	if !b.seen {
 		return
 	}
@@ -167,8 +225,28 @@ func (b *floatBounds[T]) observe(a arrow.Array) {
 }
 
 // finish rounds zeros outwards: readers that order -0.0 before +0.0 and readers that hold them equal both stay right.
-func (b *floatBounds[T]) finish(s *FieldStats) {
-	b.counts.finish(s)
+func (b *floatBounds[T]) merge(o summary) {
+	p := o.(*floatBounds[T])
+	b.add(p.counts)
+	b.nans += p.nans
+	switch {
+	case !p.seen:
+	case !b.seen:
+		b.seen, b.min, b.max = true, p.min, p.max
+	default:
+		b.min, b.max = min(b.min, p.min), max(b.max, p.max)
+	}
+}
+
+func (b *floatBounds[T]) any() bool { return b.seen }
+
+func (b *floatBounds[T]) compare(o summary) (int, int) {
+	p := o.(*floatBounds[T])
+	return cmp.Compare(b.min, p.min), cmp.Compare(b.max, p.max)
+}
+
+func (b *floatBounds[T]) finish(s *FieldStats, _ int) {
+	b.counts.finish(s, 0)
 	s.NaNs = b.nans
 	if !b.seen {
 		return
@@ -190,7 +268,7 @@ func floatBytes[T float32 | float64](v T) []byte {
 	return binary.LittleEndian.AppendUint64(nil, math.Float64bits(float64(v)))
 }
 
-// textBounds is for strings and binaries, both ordered by their bytes. It keeps no more of a value than cut leaves.
+// textBounds is for strings and binaries, both ordered by their bytes. It keeps no more of a value than a bound may hold.
 type textBounds struct {
 	counts
 	value    func(a arrow.Array, i int) string
@@ -208,30 +286,48 @@ func (b *textBounds) observe(a arrow.Array) {
 			continue
 		}
 		// One unit more than a bound holds tells whether the value was longer.
-		v := b.cut(b.value(a, i), boundLength+1)
-		if !b.seen {
-			b.seen, b.min, b.max = true, clone(v), clone(v)
-			continue
+		v := b.value(a, i)
+		if !b.seen || v < b.min {
+			b.min = clone(b.cut(v, footerLength+1))
 		}
-		if v < b.min {
-			b.min = clone(v)
+		if !b.seen || v > b.max {
+			if v = b.cut(v, footerLength+1); v != b.max || !b.seen {
+				b.max = clone(v)
+			}
 		}
-		if v > b.max {
-			b.max = clone(v)
-		}
+		b.seen = true
 	}
+}
+
+func (b *textBounds) merge(o summary) {
+	p := o.(*textBounds)
+	b.add(p.counts)
+	switch {
+	case !p.seen:
+	case !b.seen:
+		b.seen, b.min, b.max = true, p.min, p.max
+	default:
+		b.min, b.max = min(b.min, p.min), max(b.max, p.max)
+	}
+}
+
+func (b *textBounds) any() bool { return b.seen }
+
+func (b *textBounds) compare(o summary) (int, int) {
+	p := o.(*textBounds)
+	return cmp.Compare(b.min, p.min), cmp.Compare(b.max, p.max)
 }
 
 // clone is strings.Clone without its sharing of the empty string's nil data: the bytes belong to a batch that goes away.
 func clone(s string) string { return string([]byte(s)) }
 
-func (b *textBounds) finish(s *FieldStats) {
-	b.counts.finish(s)
+func (b *textBounds) finish(s *FieldStats, length int) {
+	b.counts.finish(s, 0)
 	if !b.seen {
 		return
 	}
-	s.Lower = []byte(b.cut(b.min, boundLength))
-	if head := b.cut(b.max, boundLength); head == b.max {
+	s.Lower = []byte(b.cut(b.min, length))
+	if head := b.cut(b.max, length); head == b.max {
 		s.Upper = []byte(head)
 	} else {
 		s.Upper = b.above(head)

@@ -12,32 +12,34 @@ import (
 
 // arrowSchema is the footer's key-value from which readers that know Arrow restore types: those that are written, but
 // vectors with their size.
-func arrowSchema(schema, storage *arrow.Schema) milvus.KeyValue {
-	fields := make([]arrow.Field, storage.NumFields())
-	for i, f := range storage.Fields() {
-		f.Type = sized(f.Type, schema.Field(i).Type)
-		fields[i] = f
+func arrowSchema(schema *arrow.Schema) milvus.KeyValue {
+	fields := make([]arrow.Field, schema.NumFields())
+	for i, f := range schema.Fields() {
+		fields[i] = hint(f, f.Name)
 	}
 	var message bytes.Buffer
 	_ = ipc.NewWriter(&message, ipc.WithSchema(arrow.NewSchema(fields, nil))).Close() // a buffer takes every write
 	return milvus.KeyValue{Key: "ARROW:schema", Value: base64.StdEncoding.EncodeToString(message.Bytes())}
 }
 
-// sized returns the type as written, with lists of a fixed size where the type in memory has them.
-func sized(written, memory arrow.DataType) arrow.DataType {
-	switch m := memory.(type) {
+// hint returns the field with the names and types of the file, but with the sizes that lists have in memory.
+func hint(f arrow.Field, name string) arrow.Field {
+	f.Name = name
+	switch t := f.Type.(type) {
 	case *arrow.FixedSizeListType:
-		return arrow.FixedSizeListOfField(m.Len(), written.(*arrow.ListType).ElemField())
+		f.Type = arrow.FixedSizeListOfField(t.Len(), hint(t.ElemField(), "element"))
 	case *arrow.ListType:
-		elem := written.(*arrow.ListType).ElemField()
-		elem.Type = sized(elem.Type, m.Elem())
-		return arrow.ListOfField(elem)
+		f.Type = arrow.ListOfField(hint(t.ElemField(), "element"))
+	case *arrow.MapType:
+		f.Type = arrow.MapOfFields(hint(t.KeyField(), "key"), hint(t.ItemField(), "value"))
 	case *arrow.StructType:
-		members := append([]arrow.Field(nil), written.(*arrow.StructType).Fields()...)
-		for i := range members {
-			members[i].Type = sized(members[i].Type, m.Field(i).Type)
+		members := make([]arrow.Field, t.NumFields())
+		for i, m := range t.Fields() {
+			members[i] = hint(m, m.Name)
 		}
-		return arrow.StructOf(members...)
+		f.Type = arrow.StructOf(members...)
+	case *arrow.FixedSizeBinaryType:
+		f.Type = arrow.BinaryTypes.Binary
 	}
-	return written
+	return f
 }

@@ -337,25 +337,3 @@ func TestFailingDestination(t *testing.T) {
 		}
 	}
 }
-
-func BenchmarkWrite(b *testing.B) {
-	schema := numbered(arrow.Field{Name: "id", Type: arrow.PrimitiveTypes.Int64},
-		arrow.Field{Name: "v", Type: arrow.FixedSizeListOfField(768, element(arrow.PrimitiveTypes.Float32, false))})
-	rec := vectors(schema, 768, 1, 8192)[0]
-	b.SetBytes(int64(8192 * (8 + 768*4)))
-	for b.Loop() {
-		w, err := Create(io.Discard, schema, Options{})
-		if err != nil {
-			b.Fatal(err)
-		}
-		for range 4 {
-			if err := w.Write(rec); err != nil {
-				b.Fatal(err)
-			}
-		}
-		if _, err := w.Close(); err != nil {
-			b.Fatal(err)
-		}
-	}
-	b.SetBytes(int64(4 * 8192 * (8 + 768*4)))
-}

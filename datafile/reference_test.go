@@ -1,18 +1,107 @@
 package datafile
 
 import (
+	"io"
 	"math"
+	"slices"
+	"strings"
+	"testing"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/apache/arrow-go/v18/arrow/bitutil"
 	"github.com/apache/arrow-go/v18/arrow/extensions"
 	"github.com/apache/arrow-go/v18/arrow/memory"
+	"github.com/apache/arrow-go/v18/parquet"
+	"github.com/apache/arrow-go/v18/parquet/compress"
+	"github.com/apache/arrow-go/v18/parquet/pqarrow"
 
 	"github.com/snapexport/snapexport/fault"
 )
 
-const opWrite = "write data file"
+// writeReference writes the batches by arrow-go, with the same choice of codecs and row groups: what the page writer is
+// compared with.
+func writeReference(t testing.TB, w io.Writer, schema *arrow.Schema, opts Options, batches ...arrow.RecordBatch) {
+	t.Helper()
+	opts = opts.withDefaults()
+	ls, _, err := leaves(schema)
+	if err != nil {
+		t.Fatal(err)
+	}
+	storage, err := storageSchema(schema)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file, err := pqarrow.NewFileWriter(storage, struct{ io.Writer }{w}, writerProperties(ls, opts), pqarrow.DefaultWriterProps())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, batch := range batches {
+		step := rowsPerChunk(batch)
+		for from := int64(0); from < batch.NumRows(); from += step {
+			if file.RowGroupTotalCompressedBytes() >= opts.RowGroupBytes {
+				if err := file.NewBufferedRowGroupChecked(); err != nil {
+					t.Fatal(err)
+				}
+			}
+			part := batch.NewSlice(from, min(from+step, batch.NumRows()))
+			columns := make([]arrow.Array, storage.NumFields())
+			for i, f := range storage.Fields() {
+				data, err := toStorage(f, part.Column(i))
+				if err != nil {
+					t.Fatal(err)
+				}
+				columns[i] = array.MakeFromData(data)
+			}
+			if err := file.WriteBuffered(array.NewRecordBatch(storage, columns, part.NumRows())); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if err := file.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func pathOf(l leaf) string { return strings.Join(l.path, ".") }
+
+// batchValues is how many values the encoder takes between two looks at the page size. With vectors it is as many as fill a
+// page: then a page's buffer is allocated once instead of growing step by step. No column gets more than a chunk at a time.
+func batchValues(ls []leaf, o Options) int64 {
+	if slices.ContainsFunc(ls, func(l leaf) bool { return l.vector && l.nested }) {
+		return max(4096, o.PageBytes/4)
+	}
+	return 4096
+}
+
+// writerProperties chooses codec, encoding and statistics of each leaf.
+func writerProperties(ls []leaf, o Options) *parquet.WriterProperties {
+	props := []parquet.WriterProperty{
+		parquet.WithCreatedBy(o.CreatedBy),
+		parquet.WithVersion(parquet.V2_LATEST),
+		parquet.WithDataPageVersion(parquet.DataPageV2), // pages begin and end with rows, vectors too
+		parquet.WithDataPageSize(o.PageBytes),
+		parquet.WithDictionaryPageSizeLimit(o.PageBytes),
+		parquet.WithBatchSize(batchValues(ls, o)),
+		parquet.WithMaxRowGroupLength(1 << 40), // row groups end by bytes
+		parquet.WithDictionaryDefault(false),
+		parquet.WithEncoding(parquet.Encodings.Plain), // BYTE_STREAM_SPLIT and DELTA_* are not read everywhere
+		parquet.WithCompression(compress.Codecs.Zstd),
+		parquet.WithCompressionLevel(o.CompressionLevel),
+	}
+	for _, l := range ls {
+		switch {
+		case l.vector:
+			props = append(props, parquet.WithCompressionFor(pathOf(l), compress.Codecs.Uncompressed), parquet.WithStatsFor(pathOf(l), false))
+		case l.typ.ID() == arrow.STRING && !slices.Contains(o.Keys, l.path[0]), l.names:
+			props = append(props, parquet.WithDictionaryFor(pathOf(l), true), parquet.WithDictionaryCostFallbackFor(pathOf(l), true))
+		}
+		if l.nested {
+			props = append(props, parquet.WithStatsFor(pathOf(l), false))
+		}
+	}
+	return parquet.NewWriterProperties(props...)
+}
 
 // storageSchema gives the schema with the types as they are written.
 func storageSchema(s *arrow.Schema) (*arrow.Schema, error) {
@@ -45,25 +134,11 @@ func storageField(f arrow.Field) (arrow.Field, error) {
 			err = fault.Unsupported(opWrite, "field %q is a shredded variant", f.Name)
 		}
 	default:
-		if !scalar(f.Type) {
+		if _, ok := scalars[f.Type.ID()]; !ok {
 			err = fault.Unsupported(opWrite, "type %s of field %q", f.Type, f.Name)
 		}
 	}
 	return f, err
-}
-
-// scalar says whether values of the type are written as they are.
-func scalar(t arrow.DataType) bool {
-	switch t.ID() {
-	case arrow.BOOL, arrow.INT32, arrow.INT64, arrow.FLOAT32, arrow.FLOAT64, arrow.STRING, arrow.BINARY, arrow.DATE32:
-		return true
-	case arrow.TIME64:
-		return t.(*arrow.Time64Type).Unit == arrow.Microsecond
-	case arrow.TIMESTAMP:
-		ts := t.(*arrow.TimestampType)
-		return ts.Unit == arrow.Microsecond && ts.TimeZone == "UTC"
-	}
-	return false
 }
 
 func storageList(elem arrow.Field) (arrow.DataType, error) {
@@ -115,18 +190,6 @@ func toStorage(f arrow.Field, a arrow.Array) (arrow.ArrayData, error) {
 	}
 	a.Data().Retain()
 	return a.Data(), nil
-}
-
-// ranges gives the child range of a row.
-type ranges func(row int) (from, to int)
-
-func fixedRanges(a *array.FixedSizeList) ranges {
-	n, off := int(a.DataType().(*arrow.FixedSizeListType).Len()), a.Data().Offset()
-	return func(row int) (int, int) { return (off + row) * n, (off + row + 1) * n }
-}
-
-func offsetRanges(offsets []int32) ranges {
-	return func(row int) (int, int) { return int(offsets[row]), int(offsets[row+1]) }
 }
 
 // listToStorage rebuilds a list of any form with offsets from 0 and no values behind NULL rows.
