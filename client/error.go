@@ -61,7 +61,8 @@ func failed(op string, r reply, err error) error {
 
 // check returns the error that a status is.
 func check(op string, s *commonpb.Status) error {
-	legacy := s.GetErrorCode() //nolint:staticcheck // servers of both protocols are read
+	//lint:ignore SA1019 servers of both protocols are read
+	legacy := s.GetErrorCode()
 	if s.GetCode() == 0 && legacy == commonpb.ErrorCode_Success {
 		return nil
 	}

@@ -61,7 +61,7 @@ func hold(t *testing.T, ttl time.Duration, answer func(ctx context.Context, call
 	}
 	p, s := &pins{answer: answer, held: map[int64]bool{}}, grpc.NewServer()
 	milvuspb.RegisterMilvusServiceServer(s, p)
-	go s.Serve(l) //nolint:errcheck // ends with Stop
+	go s.Serve(l) // ends with Stop
 	t.Cleanup(s.Stop)
 	c, err := New(t.Context(), Config{Address: l.Addr().String()})
 	if err != nil {

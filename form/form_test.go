@@ -252,6 +252,17 @@ func TestCanonicalOfDamage(t *testing.T) {
 	if _, err := Canonical(&collection, sparse, uneven); !errors.Is(err, fault.ErrCorrupt) || !strings.Contains(err.Error(), "2 indices and 1 values") {
 		t.Errorf("%v", err)
 	}
+	list := func(t arrow.DataType) arrow.DataType { return arrow.ListOf(t) }
+	loose := arrow.StructOf(arrow.Field{Name: "indices", Type: list(arrow.PrimitiveTypes.Int64), Nullable: true}, arrow.Field{Name: "values", Type: list(arrow.PrimitiveTypes.Float32), Nullable: true})
+	for _, row := range []string{`{"indices": null, "values": null}`, `{"indices": [null], "values": [0.5]}`, `{"indices": [0], "values": [null]}`} {
+		have, _, err := array.FromJSON(memory.DefaultAllocator, loose, strings.NewReader("["+row+"]"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := Canonical(&collection, sparse, have); err != nil || got != have { // not {} or {0: 0.5} or {0: 0}
+			t.Errorf("%s is %v (%v)", row, got, err)
+		}
+	}
 	other, _, err := array.FromJSON(memory.DefaultAllocator, arrow.BinaryTypes.String, strings.NewReader(`["a"]`))
 	if err != nil {
 		t.Fatal(err)

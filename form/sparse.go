@@ -24,7 +24,8 @@ func toPairs(m *array.Map) arrow.Array {
 	return withMembers(m, pairsType, []arrow.ArrayData{list(0, m.Keys()), list(1, m.Items())})
 }
 
-// fromPairs makes maps of pairs, whoever wrote them. ErrCorrupt if there are not as many indices as values.
+// fromPairs makes maps of pairs, whoever wrote them; where there is a NULL inside of a vector, pairs stay as they are. ErrCorrupt if
+// there are not as many indices as values.
 func fromPairs(s *array.Struct, t *arrow.MapType) (arrow.Array, error) {
 	indices, ok := s.Field(0).(*array.List)
 	values, ok2 := s.Field(1).(*array.List)
@@ -44,8 +45,14 @@ func fromPairs(s *array.Struct, t *arrow.MapType) (arrow.Array, error) {
 		if to-from != last-first {
 			return nil, fault.Corrupt("read sparse vectors", "row %d of a batch has %d indices and %d values", i, to-from, last-first)
 		}
+		if indices.IsNull(i) || values.IsNull(i) {
+			return s, nil
+		}
 		b.Append(true)
 		for j := from; j < to; j++ {
+			if keys.IsNull(int(j)) || items.IsNull(int(first+j-from)) {
+				return s, nil
+			}
 			b.KeyBuilder().(*array.Int64Builder).Append(keys.Value(int(j)))
 			b.ItemBuilder().(*array.Float32Builder).Append(items.Value(int(first + j - from)))
 		}

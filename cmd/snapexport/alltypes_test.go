@@ -194,7 +194,7 @@ func arrayOf(t *testing.T, f milvus.Field, cells []string, bits bool) arrow.Arra
 	if bits {
 		asWritten = bitsOf(typ)
 	}
-	a, _, err := array.FromJSON(memory.DefaultAllocator, asWritten, strings.NewReader("["+strings.Join(cells, ",")+"]"), array.WithUseNumber())
+	a, _, err := array.FromJSON(memory.DefaultAllocator, asWritten, strings.NewReader("["+strings.Join(cells, ",")+"]"))
 	if err != nil {
 		t.Fatalf("%s: %v", f.Name, err)
 	}
