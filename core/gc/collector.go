@@ -100,6 +100,9 @@ func (g *Collector) Sweep(ctx context.Context, dryRun bool) (Report, error) {
 	w := &sweep{Collector: g, dry: dryRun, now: g.config.Now(),
 		gone: map[milvus.SegmentID]bool{}, goneBuilds: map[milvus.BuildID]bool{}, goneKeys: map[string]bool{}}
 	w.report = Report{DryRun: dryRun, blocked: map[milvus.CollectionID]bool{}}
+	if err := w.store.Refresh(ctx); err != nil {
+		return w.report, err
+	}
 	owned, err := w.owned(ctx)
 	w.report.Owned = owned
 	var first error

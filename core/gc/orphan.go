@@ -94,6 +94,9 @@ func (w *sweep) collect(ctx context.Context, found []orphan) error {
 		}
 		return nil
 	}
+	if err := w.store.Refresh(ctx); err != nil { // what was decided while they were listed
+		return err
+	}
 	needed, loaded := w.needed(found)
 	known := w.known()
 	var gone []object

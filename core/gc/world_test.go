@@ -45,6 +45,7 @@ type world struct {
 	dir       string
 	store     *metastore.Store
 	snapshots *snapshots
+	fault     func(point string) error // of the store
 	*Collector
 }
 
@@ -54,7 +55,12 @@ func newWorld(t *testing.T) *world {
 	t.Helper()
 	w := &world{T: t, now: time.UnixMilli(1_700_000_000_000).UTC(), dir: t.TempDir(), snapshots: &snapshots{}}
 	var err error
-	w.store, err = metastore.Open(ctx, metastore.Config{Dir: filepath.Join(w.dir, "meta"), Storage: "files", NoFsync: true, Now: w.clock})
+	w.store, err = metastore.Open(ctx, metastore.Config{Dir: filepath.Join(w.dir, "meta"), Storage: "files", NoFsync: true, Now: w.clock, Fault: func(point string) error {
+		if w.fault == nil {
+			return nil
+		}
+		return w.fault(point)
+	}})
 	w.check(err)
 	t.Cleanup(func() { _ = w.store.Close() })
 	w.Collector = New(w.store, objstore.Local(filepath.Join(w.dir, "bucket")), w.snapshots, Config{Root: "files", Grace: grace, Now: w.clock})

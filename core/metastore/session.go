@@ -187,7 +187,7 @@ func (s *Store) heal(ctx context.Context) {
 		case <-s.lost:
 		}
 		s.config.Log.Warn("the session has ended; taking it again")
-		for s.mutate(ctx, func(context.Context) error { return nil }) != nil {
+		for s.Refresh(ctx) != nil {
 			if sleep(ctx, healPause) != nil {
 				return
 			}

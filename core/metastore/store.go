@@ -152,6 +152,12 @@ func (s *Store) mutate(ctx context.Context, f func(context.Context) error) error
 	return f(ctx)
 }
 
+// Refresh reads everything again if memory may be behind etcd, as after a change whose outcome is not known. Who removes what
+// memory does not show calls it before.
+func (s *Store) Refresh(ctx context.Context) error {
+	return s.mutate(ctx, func(context.Context) error { return nil })
+}
+
 // reload takes the session again if it ended, and reads everything.
 func (s *Store) reload(ctx context.Context) error {
 	if err := s.session.renew(ctx); err != nil {
