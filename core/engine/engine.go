@@ -40,6 +40,7 @@ type metadata interface {
 	Segment(id milvus.SegmentID) (*metastore.Segment, bool)
 	Checkpoint(channel string) milvus.Position
 	Commit(ctx context.Context, c metastore.Change) error
+	Refresh(ctx context.Context) error
 }
 
 // Defaults of Config.

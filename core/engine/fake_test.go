@@ -175,6 +175,8 @@ func (m *fakeMeta) Commit(ctx context.Context, c metastore.Change) error {
 	return nil
 }
 
+func (m *fakeMeta) Refresh(context.Context) error { return m.failCommit }
+
 // world is an engine that can be opened again on what it left.
 type world struct {
 	*Engine

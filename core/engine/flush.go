@@ -32,16 +32,17 @@ func (e *Engine) Flush(ctx context.Context, c *metastore.Collection) (Flushed, e
 
 // flush is Flush with s.maintenance held.
 func (e *Engine) flush(ctx context.Context, s *share, id milvus.CollectionID) (Flushed, error) {
-	c, ok := e.store.CollectionByID(id)
-	if !ok {
-		return Flushed{}, status.CollectionNotFound("", fmt.Sprint(id))
-	}
 	if err := e.settle(ctx, s); err != nil {
 		return Flushed{}, err
 	}
 	sealed, next, ts, err := e.seal(s)
 	if err != nil {
 		return Flushed{}, err
+	}
+	c, ok := e.store.CollectionByID(id) // not before: what was sealed may have a field that was added a moment ago
+	if !ok {
+		s.unseal()
+		return Flushed{}, status.CollectionNotFound("", fmt.Sprint(id))
 	}
 	change, err := e.flushFiles(ctx, c, sealed, ts)
 	if err == nil {
@@ -101,6 +102,9 @@ func (e *Engine) flushFiles(ctx context.Context, c *metastore.Collection, sealed
 	w := e.newWriter(c, ts)
 	fields := fieldsOf(&c.Schema)
 	for _, at := range sortedPlaces(sealed.blocks) {
+		if !hasPartition(c, at.partition) { // dropped, although that seemed to fail
+			continue
+		}
 		b, err := mergeBlocks(fields, sealed.blocks[at])
 		if err == nil {
 			err = w.rows(at, start, ts, b)
@@ -110,6 +114,9 @@ func (e *Engine) flushFiles(ctx context.Context, c *metastore.Collection, sealed
 		}
 	}
 	for _, at := range sortedPlaces(sealed.tombs) {
+		if at.partition != milvus.AllPartitions && !hasPartition(c, at.partition) {
+			continue
+		}
 		t, err := mergeTombs(sealed.tombs[at])
 		if err == nil {
 			err = w.deletes(at, start, ts, t)

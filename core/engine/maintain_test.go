@@ -156,6 +156,14 @@ func TestIndexFiles(t *testing.T) {
 type uncertain struct {
 	*fakeMeta
 	made, fails int
+	silent      bool // reading fails meanwhile, too
+}
+
+func (u *uncertain) Refresh(context.Context) error {
+	if u.silent && u.fails > 0 {
+		return errors.New("no answer")
+	}
+	return nil
 }
 
 func (u *uncertain) Commit(ctx context.Context, c metastore.Change) error {
@@ -174,7 +182,10 @@ func (u *uncertain) Commit(ctx context.Context, c metastore.Change) error {
 
 // Rows are there once whether a commit without an answer was made or not, at once and after the next flush.
 func TestCommitsWithoutAnswer(t *testing.T) {
-	for _, u := range []*uncertain{{made: 1, fails: 1}, {made: 0, fails: 1}, {made: 0, fails: publishTries}, {made: 0, fails: 2 * publishTries}} {
+	for _, u := range []*uncertain{
+		{made: 1, fails: 1}, {made: 0, fails: 1}, {made: 0, fails: publishTries}, {made: 0, fails: 2 * publishTries},
+		{made: 1, fails: publishTries + 1, silent: true}, {made: 0, fails: publishTries + 1, silent: true},
+	} {
 		w := newWorld(t, Config{StorageVersion: milvus.StorageV2})
 		u.fakeMeta = w.meta.(*fakeMeta)
 		w.meta = u
@@ -187,6 +198,9 @@ func TestCommitsWithoutAnswer(t *testing.T) {
 			t.Error(err)
 		}
 		same(t, "after no answer", query(t, w, c, Query{}), want)
+		if u.silent {
+			u.fails = 0
+		}
 		insert(t, w, c, simpleRows(5))
 		for range 2 {
 			_, err = w.Flush(t.Context(), c)

@@ -22,7 +22,7 @@ type pending struct {
 const publishTries = 3
 
 // publish commits a change. That of a flush ends what was sealed in the same instant: queries see either the buffer or the
-// files. After a failure whose outcome is unknown the change is kept; settle goes on with it before anything else is published.
+// files. After a failure whose outcome is unknown the change is kept; settle finds out before anything else is published.
 func (e *Engine) publish(ctx context.Context, s *share, p *pending) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -35,6 +35,43 @@ func (e *Engine) publish(ctx context.Context, s *share, p *pending) error {
 	if err := e.fault("commit:after"); err != nil {
 		return err
 	}
+	e.made(s, p)
+	return nil
+}
+
+// commit tries until the outcome is known. A change that was not made is given up where what it builds on is gone, and after some
+// tries. s.mu is held.
+func (e *Engine) commit(ctx context.Context, s *share, p *pending) (err error) {
+	ctx = context.WithoutCancel(ctx)
+	s.pending = p
+	known := false
+	for range publishTries {
+		if err = e.store.Commit(ctx, p.Change); err == nil {
+			s.pending = nil
+			return nil
+		}
+		known = e.store.Refresh(ctx) == nil
+		if known && e.done(p) {
+			s.pending = nil
+			return nil
+		}
+		if known && errors.Is(err, fault.ErrConflict) {
+			break
+		}
+	}
+	if known {
+		s.giveUp(p)
+		if errors.Is(err, fault.ErrConflict) {
+			return err
+		}
+		return status.New(status.ServiceUnavailable, "a change of collection %d was not made: %w", p.Collection, err)
+	}
+	return status.New(status.ServiceUnavailable, "whether a change of collection %d was made is not known: %w", p.Collection, err)
+}
+
+// made ends a change that was made. s.mu is held.
+func (e *Engine) made(s *share, p *pending) {
+	s.pending = nil
 	if p.flush {
 		s.flushing = newBuffer()
 		if err := s.log.drop(p.logs); err != nil { // replay knows that it is in files
@@ -44,29 +81,15 @@ func (e *Engine) publish(ctx context.Context, s *share, p *pending) error {
 	for _, id := range p.Drop {
 		e.cache.forget(id)
 	}
-	return nil
 }
 
-// commit tries until the outcome is known. A store that failed reads everything again at the next try, which then finds the
-// change done, or makes it. s.mu is held.
-func (e *Engine) commit(ctx context.Context, s *share, p *pending) (err error) {
-	s.pending = p
-	for range publishTries {
-		err = e.store.Commit(context.WithoutCancel(ctx), p.Change)
-		if err == nil || e.done(p) {
-			s.pending = nil
-			return nil
-		}
-		if errors.Is(err, fault.ErrConflict) { // what it builds on is gone: it was not made, and can't be
-			s.pending = nil
-			if p.flush {
-				s.growing.join(s.flushing)
-				s.flushing = newBuffer()
-			}
-			return err
-		}
+// giveUp ends a change that was not made: what a flush sealed is growing again. s.mu is held.
+func (s *share) giveUp(p *pending) {
+	s.pending = nil
+	if p.flush {
+		s.growing.join(s.flushing)
+		s.flushing = newBuffer()
 	}
-	return status.New(status.ServiceUnavailable, "whether a change of collection %d was made is not known: %w", p.Collection, err)
 }
 
 // done reports whether the store shows the change.
@@ -96,13 +119,22 @@ func (p *pending) shownBy(segments []*metastore.Segment) bool {
 		slices.ContainsFunc(segments, func(s *metastore.Segment) bool { return s.ID == p.Add[0].ID })
 }
 
-// settle finishes a change whose outcome was not known. s.maintenance is held.
+// settle finds out what became of a change whose outcome was not known. One that was not made is not tried again: its files may
+// be gone, as no metadata named them. s.maintenance is held.
 func (e *Engine) settle(ctx context.Context, s *share) error {
-	s.mu.RLock()
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	p := s.pending
-	s.mu.RUnlock()
 	if p == nil {
 		return nil
 	}
-	return e.publish(ctx, s, p)
+	if err := e.store.Refresh(ctx); err != nil {
+		return status.New(status.ServiceUnavailable, "whether a change of collection %d was made is not known: %w", p.Collection, err)
+	}
+	if e.done(p) {
+		e.made(s, p)
+	} else {
+		s.giveUp(p)
+	}
+	return nil
 }

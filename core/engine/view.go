@@ -81,7 +81,7 @@ func (e *Engine) look(c *metastore.Collection, partitions []string) (*view, erro
 
 func wantedPartitions(c *metastore.Collection, names []string) (func(milvus.PartitionID) bool, error) {
 	if len(names) == 0 {
-		return func(milvus.PartitionID) bool { return true }, nil
+		return func(id milvus.PartitionID) bool { return hasPartition(c, id) }, nil
 	}
 	ids := make([]milvus.PartitionID, len(names))
 	for i, name := range names {
