@@ -97,6 +97,10 @@ $(STAMPS)/spark-%: internal/testkit/spark-%/pom.xml
 build: ## bin/snapexport
 	@$(STEP) "build" env CGO_ENABLED=0 go build -buildvcs=false -trimpath -ldflags '-s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)' -o bin/snapexport ./cmd/snapexport
 
+.PHONY: wheel
+wheel: tools-python ## bin/snapexport-*.whl, the Python package
+	@$(STEP) "wheel" $(TOOLS)/venv/bin/python -m pip wheel --quiet --disable-pip-version-check --no-index --no-deps --no-build-isolation --wheel-dir bin ./python
+
 .PHONY: generate
 generate: ## what `go generate` makes (protobuf code)
 	@$(STEP) "generate" go generate $(PKG)

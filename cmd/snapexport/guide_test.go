@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"os/exec"
@@ -21,7 +22,8 @@ import (
 
 // Every block of the guides that is marked sh and begins with snapexport is run, in the order of the page, in a folder that
 // guideFolder prepares for the page. A last line "# exit N" says which exit code a block must have. A block marked text that
-// follows is what it prints, where "..." stands for anything.
+// follows is what it prints, where "..." stands for anything. On pages that have a server (withServer), blocks marked python that
+// import a client are run as well, each by itself, and localhost is where the server is.
 func TestGuidesAreTrue(t *testing.T) {
 	t.Parallel()
 	bin := program(t)
@@ -38,23 +40,46 @@ func TestGuidesAreTrue(t *testing.T) {
 			}
 			dir, env := guideFolder(t)
 			env = append(env, "PATH="+bin+":"+os.Getenv("PATH"))
+			local := strings.NewReplacer()
+			if start := withServer[strings.TrimSuffix(filepath.Base(page), ".md")]; start != nil {
+				server := start(t, env)
+				local = strings.NewReplacer("localhost:19530", server.address, "milvus://localhost/", "milvus://"+server.address+"/")
+				env = append(env, "SNAPEXPORT_URI="+server.address, "PYTHONPATH="+filepath.Join(testkit.Root(t), "python", "src"), "PYTHONDONTWRITEBYTECODE=1")
+				defer func() {
+					if err := server.run(t.Context()); err != nil {
+						t.Errorf("in Go: %v", err)
+					}
+				}()
+			}
 			for _, s := range steps {
+				s.script = local.Replace(s.script)
 				s.run(t, dir, env)
 			}
 		})
 	}
 }
 
+// withServer starts what a page needs, by the page's name. The slim build has none.
+var withServer = map[string]func(t *testing.T, env []string) guideServer{}
+
+// guideServer is a running server.
+type guideServer struct {
+	address string
+	run     func(context.Context) error // the page's flow in Go
+}
+
 // step is a block to run and what it must print.
 type step struct {
 	line   int
+	python bool
 	script string
 	code   string
 	output string
 }
 
 var (
-	fence    = regexp.MustCompile("(?ms)^```(sh|text)\n(.*?)^```$")
+	fence    = regexp.MustCompile("(?ms)^```(sh|text|python)\n(.*?)^```$")
+	imports  = regexp.MustCompile(`(?m)^from (snapexport|pymilvus) import`)
 	exitLine = regexp.MustCompile(`# exit (\d+)\s*$`)
 )
 
@@ -70,6 +95,9 @@ func stepsOf(page string) (steps []step) {
 			}
 			steps = append(steps, s)
 			end = m[1]
+		case kind == "python" && imports.MatchString(body):
+			steps = append(steps, step{line: 1 + strings.Count(page[:m[0]], "\n"), python: true, script: body, code: "0"})
+			end = m[1]
 		case kind == "text" && end >= 0 && strings.TrimSpace(page[end:m[0]]) == "":
 			steps[len(steps)-1].output = body
 		default:
@@ -82,6 +110,9 @@ func stepsOf(page string) (steps []step) {
 func (s step) run(t *testing.T, dir string, env []string) {
 	t.Helper()
 	cmd := exec.Command("sh", "-e", "-c", s.script)
+	if s.python {
+		cmd = exec.Command(testkit.Python(t), "-c", s.script)
+	}
 	cmd.Dir, cmd.Env = dir, env
 	out, err := cmd.CombinedOutput()
 	if _, exited := err.(*exec.ExitError); err != nil && !exited {

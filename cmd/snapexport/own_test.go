@@ -51,7 +51,9 @@ func TestExportOnSnapshot(t *testing.T) {
 	env := []string{"SNAPEXPORT_URI=" + s.Address}
 	var second client.Snapshot
 	succeed(t, env, &second, "snapshot", "create", "s2", "docs", "--flush")
-	waitFor(t, func() bool { return strings.Contains(get(t, s.Metrics+"/metrics"), `snapexport_exports_total{result="made"} 2`) })
+	waitFor(t, func() bool {
+		return strings.Contains(get(t, s.Metrics+"/metrics"), `snapexport_exports_total{result="made"} 2`)
+	})
 	if got := get(t, s.Metrics+"/metrics"); !strings.Contains(got, "snapexport_exports_waiting 0") {
 		t.Errorf("%s", got)
 	}
