@@ -29,6 +29,9 @@ type app struct {
 	getenv    func(string) string
 	now       func() time.Time
 
+	fault      func(point string) error // called at every step of the server; tests end the process there, nothing else sets it
+	leastGrace time.Duration            // that the server's garbage collection takes
+
 	ready    bool // the command line is understood, a verb begins
 	json     bool
 	progress string
@@ -48,7 +51,7 @@ type app struct {
 }
 
 func newApp() *app {
-	return &app{out: os.Stdout, errs: os.Stderr, getenv: os.Getenv, now: time.Now}
+	return &app{out: os.Stdout, errs: os.Stderr, getenv: os.Getenv, now: time.Now, leastGrace: time.Minute}
 }
 
 // usageError is a mistake on the command line: exit code 2.

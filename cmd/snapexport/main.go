@@ -9,15 +9,14 @@ import (
 	"syscall"
 )
 
-func main() { os.Exit(run()) }
+func main() { os.Exit(newApp().run()) }
 
 // run is main without os.Exit, so that deferred clean-up happens and tests can call it.
-func run() int {
+func (a *app) run() int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	// a second interrupt ends the program at once
 	context.AfterFunc(ctx, stop)
-	a := newApp()
 	// a mistake in a flag before --json is shown as JSON too
 	a.json = slices.Contains(os.Args[1:], "--json")
 	return a.report(a.root().ExecuteContextC(ctx))

@@ -19,7 +19,11 @@ const runAsCommand = "SNAPEXPORT_TEST_RUN_MAIN"
 
 func TestMain(m *testing.M) {
 	if os.Getenv(runAsCommand) != "" {
-		code := run()
+		a := newApp()
+		if file := os.Getenv(killFile); file != "" {
+			a.fault, a.now, a.leastGrace = killAt(file), ahead(file), 0
+		}
+		code := a.run()
 		recordPeak()
 		os.Exit(code)
 	}

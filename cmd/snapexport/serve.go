@@ -126,7 +126,7 @@ func (f *serveFlags) settings(a *app) (*serveSettings, error) {
 	if f.location != "table" && f.location != "metadata" {
 		return nil, usage("--s3-location is %q: there are table and metadata", f.location)
 	}
-	if f.gcInterval < 0 || f.gcGrace < time.Minute { // a flush or a restore must have come to its end
+	if f.gcInterval < 0 || f.gcGrace < a.leastGrace { // a flush or a restore must have come to its end
 		return nil, usage("--gc-interval is at least 0, --gc-grace at least 1m")
 	}
 	f.root = strings.Trim(f.root, "/")

@@ -53,25 +53,25 @@ func (a *app) openCore(ctx context.Context, s *serveSettings) (_ *core, err erro
 		return nil, err
 	}
 	if c.meta, err = metastore.Open(ctx, metastore.Config{
-		Dir: filepath.Join(s.data, "etcd"), Endpoints: s.etcd, Listen: s.etcdListen, Root: s.etcdRoot, Storage: s.root, NoFsync: s.noFsync, Now: a.now, Log: s.log,
+		Dir: filepath.Join(s.data, "etcd"), Endpoints: s.etcd, Listen: s.etcdListen, Root: s.etcdRoot, Storage: s.root, NoFsync: s.noFsync, Now: a.now, Log: s.log, Fault: a.fault,
 	}); err != nil {
 		return nil, err
 	}
-	config := snapshot.Config{Root: s.root, NoFsync: s.noFsync, Now: a.now, Random: random, Log: s.log}
+	config := snapshot.Config{Root: s.root, NoFsync: s.noFsync, Now: a.now, Random: random, Log: s.log, Fault: a.fault}
 	if s.exports {
 		c.exporter = newExporter(a, s, c)
 		config.Watcher = c.exporter
 	}
 	c.snapshots = snapshot.New(c.meta, c.files, config)
 	if c.engine, err = engine.Open(ctx, c.meta, c.files, engine.Config{
-		Dir: s.data, Root: s.root, StorageVersion: s.storage, NoFsync: s.noFsync, CacheBytes: a.budget.Total() / 2, Now: a.now, Log: s.log, Protected: c.snapshots.Protected,
+		Dir: s.data, Root: s.root, StorageVersion: s.storage, NoFsync: s.noFsync, CacheBytes: a.budget.Total() / 2, Now: a.now, Log: s.log, Fault: a.fault, Protected: c.snapshots.Protected,
 	}); err != nil {
 		return nil, err
 	}
 	if err := c.snapshots.Recover(ctx); err != nil {
 		return nil, err
 	}
-	c.restores = restore.New(c.meta, c.files, c.snapshots, restore.Config{Root: s.root, Now: a.now, Log: s.log})
+	c.restores = restore.New(c.meta, c.files, c.snapshots, restore.Config{Root: s.root, Now: a.now, Log: s.log, Fault: a.fault})
 	return c, nil
 }
 
@@ -164,7 +164,7 @@ func (a *app) listen(ctx context.Context, s *serveSettings, c *core) error {
 		group.Go(func() error { return untilDone(ctx, c.exporter.run(ctx)) })
 	}
 	if s.gcInterval > 0 {
-		collector := gc.New(c.meta, c.files, c.snapshots, gc.Config{Root: s.root, Grace: s.gcGrace, Interval: s.gcInterval, Now: a.now, Log: s.log})
+		collector := gc.New(c.meta, c.files, c.snapshots, gc.Config{Root: s.root, Grace: s.gcGrace, Interval: s.gcInterval, Now: a.now, Log: s.log, Fault: a.fault})
 		group.Go(func() error { return untilDone(ctx, collector.Run(ctx)) })
 	}
 	err = group.Wait()
