@@ -38,7 +38,7 @@ func (e *Engine) CreateCollection(ctx context.Context, spec Spec) (*metastore.Co
 	}
 	c.Database, c.Schema.Database = db.Name, db.Name
 	c.ConsistencyLevel, c.Properties = spec.ConsistencyLevel, slices.Clone(spec.Properties)
-	if err := checkTTL(c); err != nil {
+	if err := CheckTTL(c); err != nil {
 		return nil, err
 	}
 	if c.Shards, err = bounded("shards", spec.Shards, 1, maxShards); err != nil {

@@ -25,6 +25,7 @@ type Engine struct {
 
 // metadata is the part of metastore.Store that the engine uses.
 type metadata interface {
+	ID() string
 	Timestamp() (milvus.Timestamp, error)
 	IDs(n int) (int64, error)
 	Database(name string) (metastore.Database, error)
@@ -71,7 +72,7 @@ func (c Config) withDefaults() Config {
 }
 
 // Open starts the engine on its stores and replays the logs of all collections, as far as they are newer than the collections'
-// checkpoints. Logs of collections that are gone are removed. A damaged log is fault.ErrCorrupt; a record that a crash cut off
+// checkpoints. Logs of collections that are gone are removed; those of other metadata are fault.ErrConflict. A damaged log is fault.ErrCorrupt; a record that a crash cut off
 // at a log's end is left out: its write never returned.
 func Open(ctx context.Context, store *metastore.Store, files objstore.Store, c Config) (*Engine, error) {
 	return open(ctx, store, files, c)
@@ -80,6 +81,9 @@ func Open(ctx context.Context, store *metastore.Store, files objstore.Store, c C
 func open(ctx context.Context, store metadata, files objstore.Store, c Config) (*Engine, error) {
 	e := &Engine{store: store, files: files, config: c.withDefaults(), shares: map[milvus.CollectionID]*share{}}
 	e.cache = newCache(e.config.CacheBytes)
+	if err := e.own(); err != nil {
+		return nil, errors.Join(err, e.Close())
+	}
 	if err := e.replay(ctx); err != nil {
 		return nil, errors.Join(err, e.Close())
 	}

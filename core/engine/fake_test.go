@@ -19,6 +19,7 @@ import (
 // fakeMeta is metadata in memory that outlives the engines on it, as etcd does.
 type fakeMeta struct {
 	mu          sync.Mutex
+	name        string
 	ts          milvus.Timestamp
 	id          int64
 	collections map[milvus.CollectionID]*metastore.Collection
@@ -174,6 +175,8 @@ func (m *fakeMeta) Commit(ctx context.Context, c metastore.Change) error {
 	}
 	return nil
 }
+
+func (m *fakeMeta) ID() string { return "fake" + m.name }
 
 func (m *fakeMeta) Refresh(context.Context) error { return m.failCommit }
 

@@ -26,6 +26,9 @@ const (
 	keyPartitions = 16 // of a collection with a partition key, unless the user says how many
 )
 
+// maxVectors bounds the vectors of one search, Milvus's default.
+const maxVectors = 16384
+
 const (
 	defaultPartition = "_default"
 	dynamicField     = "$meta"

@@ -71,6 +71,8 @@ func checkSearch(c *metastore.Collection, s Search) (milvus.Field, string, error
 		return f, "", err
 	case s.Vectors == nil || s.Vectors.Len() == 0 || s.Vectors.NullN() > 0:
 		return f, "", status.Invalid("vectors to search for are missing")
+	case s.Vectors.Len() > maxVectors:
+		return f, "", status.Invalid("nq [%d] is invalid, nq (number of search vector per search request) should be in range [1, %d]", s.Vectors.Len(), maxVectors)
 	case !arrow.TypeEqual(t, s.Vectors.DataType()):
 		return f, "", status.Invalid("vector dimension mismatch: field %s has vectors of %v, the search %v", f.Name, t, s.Vectors.DataType())
 	case s.Limit < 1 || s.Offset < 0 || s.Limit+s.Offset > maxHits:

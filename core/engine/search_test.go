@@ -11,6 +11,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
 
+	"github.com/snapexport/snapexport/core/status"
 	"github.com/snapexport/snapexport/milvus"
 )
 
@@ -204,6 +205,20 @@ func BenchmarkSearch(b *testing.B) {
 	for b.Loop() {
 		if _, err := searchPart(b.Context(), 0, p, milvus.Field{ID: 101, Type: milvus.TypeFloatVector, Dim: dim}, "L2", Search{Vectors: queries, Limit: 10}); err != nil {
 			b.Fatal(err)
+		}
+	}
+}
+
+// So many vectors at once could ask for more hits than there is memory.
+func TestTooManyVectors(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, Config{})
+	c := create(t, w, Spec{Schema: simple()})
+	insert(t, w, c, simpleRows(1))
+	for n, ok := range map[int]bool{maxVectors: true, maxVectors + 1: false} {
+		hits, err := w.Search(t.Context(), c, Search{Field: 102, Vectors: vectors(2, make([]float32, 2*n)...), Limit: 1})
+		if ok != (err == nil) || ok && len(hits) != n || !ok && !status.Is(err, status.InvalidParameter) {
+			t.Errorf("%d vectors: %d hits, %v", n, len(hits), err)
 		}
 	}
 }

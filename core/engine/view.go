@@ -163,8 +163,8 @@ func (v *view) setTTL(nowMilli int64) error {
 	return status.Invalid("%s names %q, which is not a Timestamptz field", propertyTTLField, name)
 }
 
-// checkTTL refuses properties that setTTL would stumble over later.
-func checkTTL(c *metastore.Collection) error {
+// CheckTTL refuses properties of a time to live by which no query could be answered.
+func CheckTTL(c *metastore.Collection) error {
 	return (&view{collection: c}).setTTL(0)
 }
 

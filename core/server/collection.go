@@ -175,7 +175,7 @@ func (s *Server) AlterCollection(ctx context.Context, r *milvuspb.AlterCollectio
 	}
 	return ok(s.config.Store.AlterCollection(ctx, c.ID, func(c *metastore.Collection) error {
 		c.Properties = merged(c.Properties, set, r.GetDeleteKeys())
-		return nil
+		return engine.CheckTTL(c)
 	}))
 }
 
