@@ -40,12 +40,14 @@ func (a *app) describeCommand() *cobra.Command {
 			defer release()
 			report := describe.Describe(snap, segments)
 			if !check {
+				release()
 				return a.showReport(report, nil)
 			}
 			found, err := a.integrity(cmd.Context(), snap)
 			if err != nil {
 				return err
 			}
+			release()
 			if err := a.showReport(report, found); err != nil || found.OK() {
 				return err
 			}

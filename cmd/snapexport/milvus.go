@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"strings"
 	"sync"
@@ -74,7 +75,7 @@ func (a *app) hold(ctx context.Context, src describe.Source) (*held, error) {
 	info, err := c.DescribeSnapshot(ctx, client.NewDescribeSnapshotOption(name).WithCollection(src.Collection))
 	if err == nil {
 		out.location, out.table = info.S3Location, describe.TableTarget(info.S3Location, src.Storage)
-		out.source, err = describe.MetadataSource(info.S3Location, src.Storage)
+		out.source, err = metadataSource(info.S3Location, src)
 	}
 	if err != nil {
 		out.release()
@@ -103,4 +104,21 @@ func latest(ctx context.Context, c *client.Client, collection string) (string, e
 		return "", fault.Missing("find snapshot", "collection %s has none", collection)
 	}
 	return newest.Name, nil
+}
+
+// metadataSource is the SOURCE of a snapshot's location. A server on another machine does not say which local files to read.
+func metadataSource(location string, src describe.Source) (string, error) {
+	source, err := describe.MetadataSource(location, src.Storage)
+	if err != nil || src.Storage != "" || !strings.HasPrefix(source, "/") {
+		return source, err
+	}
+	host := src.Endpoints[0]
+	if h, _, err := net.SplitHostPort(host); err == nil {
+		host = h
+	}
+	if ip := net.ParseIP(strings.Trim(host, "[]")); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+		return "", fault.UnsafePath("locate snapshot", "the server is on another machine and names a local path, %q", source).
+			WithHint("if its directory is mounted here, say where: ?storage=/DIR")
+	}
+	return source, nil
 }

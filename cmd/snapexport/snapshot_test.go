@@ -8,8 +8,21 @@ import (
 	"testing"
 
 	"github.com/snapexport/snapexport/client"
+	"github.com/snapexport/snapexport/describe"
 	"github.com/snapexport/snapexport/internal/testkit"
 )
+
+func TestLocalPathsOfServers(t *testing.T) {
+	const location = "/srv/bucket/files/snapshots/100/metadata/7001.json"
+	for host, fine := range map[string]bool{"localhost:19530": true, "127.0.0.1": true, "[::1]:1": true, "milvus.example:19530": false, "10.0.0.1": false} {
+		if _, err := metadataSource(location, describe.Source{Endpoints: []string{host}}); (err == nil) != fine {
+			t.Errorf("%s: %v", host, err)
+		}
+		if got, err := metadataSource(location, describe.Source{Endpoints: []string{host}, Storage: "/mnt"}); err != nil || got != "/mnt/files/snapshots/100/metadata/7001.json" {
+			t.Errorf("%s: %s, %v", host, got, err)
+		}
+	}
+}
 
 // TestSnapshotVerbs: the calls of the user guide from the command line, and an export that asks the server only where to read.
 func TestSnapshotVerbs(t *testing.T) {
