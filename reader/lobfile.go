@@ -37,7 +37,7 @@ type lobs struct {
 type lobFile struct {
 	in     *stream
 	name   string
-	schema []byte  // what precedes the first batch
+	schema []byte  // what precedes the batches
 	first  []int64 // row of each batch
 	at     []int64 // offset of each batch
 	texts  *array.Binary
@@ -101,6 +101,10 @@ func (l *lobs) file(uuid string) (*lobFile, error) {
 
 // index notes where the batches lie, and so reads all of them once.
 func (f *lobFile) index() error {
+	end, err := f.in.file.Seek(0, io.SeekCurrent)
+	if err != nil {
+		return err
+	}
 	for {
 		at, err := f.in.file.Seek(0, io.SeekCurrent)
 		if err != nil {
@@ -118,14 +122,11 @@ func (f *lobFile) index() error {
 			f.first, f.at = append(f.first, row), append(f.at, at)
 		}
 	}
-	if len(f.at) == 0 {
-		return nil
-	}
 	if _, err := f.in.file.Seek(0, io.SeekStart); err != nil {
 		return err
 	}
-	f.schema = make([]byte, f.at[0])
-	_, err := io.ReadFull(f.in.file, f.schema)
+	f.schema = make([]byte, end)
+	_, err = io.ReadFull(f.in.file, f.schema)
 	return err
 }
 

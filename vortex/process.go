@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 	"unicode"
 
@@ -29,7 +30,8 @@ func (h *Helper) run(ctx context.Context, file string, columns []string, out io.
 	args := slices.Concat(h.Command[1:], []string{file}, columns)
 	cmd := exec.CommandContext(timed, h.Command[0], args...)
 	var said tail
-	cmd.Stdout, cmd.Stderr = &bounded{out, h.MaxOutput}, &said
+	stdout := &bounded{to: out, left: h.MaxOutput}
+	cmd.Stdout, cmd.Stderr = stdout, &said
 	cmd.WaitDelay = grace
 	ownGroup(cmd)
 	err := cmd.Run()
@@ -44,7 +46,7 @@ func (h *Helper) run(ctx context.Context, file string, columns []string, out io.
 		return ctx.Err()
 	case errors.Is(context.Cause(timed), errTimeout):
 		return fault.New(ErrHelper, opConvert, "%s did not end within %v%s", name, h.Timeout, said.text())
-	case errors.Is(err, errTooMuch):
+	case stdout.over.Load(): // what it says then is only that nobody listened
 		return fault.Limit(opConvert, "%s wrote more than %d bytes", name, h.MaxOutput)
 	}
 	return fault.New(ErrHelper, opConvert, "%s: %w%s", name, err, said.text())
@@ -54,10 +56,12 @@ func (h *Helper) run(ctx context.Context, file string, columns []string, out io.
 type bounded struct {
 	to   io.Writer
 	left int64
+	over atomic.Bool
 }
 
 func (b *bounded) Write(p []byte) (int, error) {
 	if int64(len(p)) > b.left {
+		b.over.Store(true)
 		return 0, errTooMuch
 	}
 	b.left -= int64(len(p))

@@ -21,6 +21,7 @@ import (
 	"github.com/snapexport/snapexport/fault"
 	"github.com/snapexport/snapexport/objstore"
 	"github.com/snapexport/snapexport/reader"
+	"github.com/snapexport/snapexport/vortex"
 )
 
 // app is one invocation: where it reads and prints, and the flags that all verbs share.
@@ -48,6 +49,7 @@ type app struct {
 
 	opener *objstore.Opener
 	budget *reader.Budget
+	vortex *vortex.Helper // nil: Vortex files are refused
 }
 
 func newApp() *app {
@@ -171,7 +173,7 @@ func (a *app) storeConfig() (objstore.Config, error) {
 
 // describeOptions gives describe what the shared flags say.
 func (a *app) describeOptions() (describe.Options, error) {
-	opts := describe.Options{Opener: a.opener, AllowPrefixes: a.allow, EtcdPassword: objstore.Secret(a.getenv("SNAPEXPORT_ETCD_PASSWORD"))}
+	opts := describe.Options{Opener: a.opener, AllowPrefixes: a.allow, Vortex: a.vortex != nil, EtcdPassword: objstore.Secret(a.getenv("SNAPEXPORT_ETCD_PASSWORD"))}
 	for _, m := range a.maps {
 		parsed, err := describe.ParseMap(m)
 		if err != nil {

@@ -44,6 +44,9 @@ JSON columns are text, as in tables; --nested-json embeds them.
 			if p.format != "ndjson" && p.format != "arrow" {
 				return usage("--format is %q: there are ndjson and arrow", p.format)
 			}
+			if err := rows.useHelper(a); err != nil {
+				return err
+			}
 			snap, release, err := a.resolve(cmd.Context(), args[0])
 			if err != nil {
 				return err

@@ -48,6 +48,9 @@ binlogs/ are its rows and nothing else, and go with the snapshot.
 				return usage("--target-file-size: %w", err)
 			}
 			opts.Format = export.Format(format)
+			if err := rows.useHelper(a); err != nil {
+				return err
+			}
 			snap, h, err := a.find(cmd.Context(), args[0])
 			if err != nil {
 				return err

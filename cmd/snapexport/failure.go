@@ -14,6 +14,7 @@ import (
 	"github.com/snapexport/snapexport/filter"
 	"github.com/snapexport/snapexport/objstore"
 	"github.com/snapexport/snapexport/reader"
+	"github.com/snapexport/snapexport/vortex"
 )
 
 // Exit codes.
@@ -86,6 +87,9 @@ func failureOf(err error) failure {
 		if e.Offset != fault.NoOffset {
 			f.Offset = &e.Offset
 		}
+	}
+	if f.Class == "" && errors.Is(err, vortex.ErrHelper) {
+		f.Class = "ErrHelper"
 	}
 	switch exitCode(err) {
 	case exitUsage:

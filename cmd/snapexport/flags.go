@@ -18,6 +18,7 @@ type rowFlags struct {
 	columns, partitions, with []string
 	metaName, where           string
 	asOf, ttl, onBad, text    string
+	vortexHelper              string
 	skipFunctionOutputs       bool
 	checkJSON                 bool
 }
@@ -32,6 +33,7 @@ func (r *rowFlags) flags(f *pflag.FlagSet) {
 	f.StringVar(&r.ttl, "ttl", "", "`MODE` of the collection's TTL: off, as-of-snapshot or now (default: as-of-snapshot where the source has a time, else off)")
 	f.StringVar(&r.onBad, "on-bad-row", string(reader.BadFail), "`POLICY` for values that do not fit their field: fail, null (the value becomes NULL) or skip (the row is left out)")
 	f.StringVar(&r.text, "unreadable-text", string(reader.TextFail), "`POLICY` for long TEXT values in LOB files (storage V3), which are not read: fail or null (the value becomes NULL)")
+	f.StringVar(&r.vortexHelper, "vortex-helper", "", "`COMMAND` that turns Vortex files of storage V3 (column groups, long TEXT values) into Arrow; see docs/guide/vortex.md")
 	f.BoolVar(&r.checkJSON, "check-json", false, "JSON text that is not JSON does not fit its field (Milvus checks when it takes rows in)")
 	f.BoolVar(&r.skipFunctionOutputs, "skip-function-outputs", false, "leave out fields that functions computed")
 }
@@ -61,6 +63,9 @@ func (r *rowFlags) options(a *app, snap *describe.Snapshot) (reader.Options, err
 		Columns: r.columns, Partitions: r.partitions, MetaName: r.metaName, SkipFunctionOutputs: r.skipFunctionOutputs,
 		TTL: reader.TTLMode(r.ttl), Now: a.now(), OnBad: reader.BadRows(r.onBad),
 		UnreadableText: reader.UnreadableText(r.text), CheckJSON: r.checkJSON, Budget: a.budget, Opener: a.opener,
+	}
+	if a.vortex != nil {
+		opts.Vortex = a.vortex
 	}
 	for _, name := range r.with {
 		s, err := reader.ParseSystem(name)

@@ -34,6 +34,9 @@ is stored as variant is compared by value. Give the same --columns, --where, --p
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := rows.useHelper(a); err != nil {
+				return err
+			}
 			snap, release, err := a.resolve(cmd.Context(), args[0])
 			if err != nil {
 				return err
@@ -57,6 +60,7 @@ is stored as variant is compared by value. Give the same --columns, --where, --p
 			if err != nil {
 				return err
 			}
+			release()
 			return a.showVerdict(report)
 		},
 	}
