@@ -21,7 +21,7 @@ import (
 func TestRandom(t *testing.T) {
 	dir := t.TempDir()
 	var files []string
-	want := int64(0)
+	want, columns := int64(0), 0
 	for seed := range uint64(40) {
 		r := &random{rand.New(rand.NewPCG(seed, 7))}
 		schema := r.schema()
@@ -49,10 +49,14 @@ func TestRandom(t *testing.T) {
 		}
 		sameSchema(t, ours, theirs)
 		checkPages(t, ours, stats)
+		columns += checkBack(t, ours, schema, batches)
 		files = append(files, ours, theirs)
 	}
 	if got := python(t, "equal.py", files...); got != fmt.Sprint(want) {
 		t.Errorf("%s rows compared of %d", got, want)
+	}
+	if columns < 50 {
+		t.Errorf("only %d columns read back", columns)
 	}
 }
 
@@ -118,8 +122,12 @@ func (r *random) typ(depth int) arrow.DataType {
 }
 
 func (r *random) batch(schema *arrow.Schema) arrow.RecordBatch {
+	return r.rows(schema, r.IntN(300), []int{0, 2, 10}[r.IntN(3)])
+}
+
+// rows gives random rows; one of so many values is NULL.
+func (r *random) rows(schema *arrow.Schema, rows, nulls int) arrow.RecordBatch {
 	b := array.NewRecordBuilder(memory.DefaultAllocator, schema)
-	rows, nulls := r.IntN(300), []int{0, 2, 10}[r.IntN(3)]
 	for i, f := range schema.Fields() {
 		for range rows {
 			r.value(b.Field(i), f, nulls)
@@ -151,7 +159,7 @@ func (r *random) value(b array.Builder, f arrow.Field, nulls int) {
 	case *array.BinaryBuilder:
 		v.Append(make([]byte, r.IntN(9)))
 	case *array.FixedSizeBinaryBuilder:
-		v.Append([]byte{1, 2, byte(few)})
+		v.Append(append(make([]byte, v.Type().(*arrow.FixedSizeBinaryType).ByteWidth-1), byte(few)))
 	case *array.Date32Builder:
 		v.Append(arrow.Date32(few) - 40)
 	case *array.Time64Builder:
