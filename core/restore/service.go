@@ -31,8 +31,9 @@ const (
 
 const (
 	taskSegments = 100
-	retention    = 3 * time.Hour  // of a job after its end
-	pinTTL       = 24 * time.Hour // of the source's pin
+	retention    = 3 * time.Hour    // of a job after its end
+	startTTL     = 10 * time.Minute // of the source's pin before the job is written: what a crash between the two leaves
+	pinTTL       = 24 * time.Hour   // of the source's pin
 	renewEvery   = time.Hour
 	sweepEvery   = 10 * time.Second // Run looks for jobs that are due, although it is told of new ones
 )

@@ -39,7 +39,7 @@ func (s *Service) Start(ctx context.Context, r Request) (int64, error) {
 		}
 		return 0, status.DuplicateCollection(r.Target)
 	}
-	pin, err := s.snapshots.Pin(ctx, r.Source.ID, r.Snapshot, pinTTL)
+	pin, err := s.snapshots.Pin(ctx, r.Source.ID, r.Snapshot, startTTL)
 	if err != nil {
 		return 0, err
 	}
@@ -48,6 +48,10 @@ func (s *Service) Start(ctx context.Context, r Request) (int64, error) {
 	}
 	job, err := s.prepare(ctx, r, db, pin)
 	if err == nil {
+		// the job may wait behind others; when its turn comes it renews the pin itself
+		if err := s.snapshots.Renew(ctx, pin, pinTTL); err != nil {
+			s.config.Log.Warn("the pin of a restore could not be renewed yet", "job", job, "error", err)
+		}
 		s.signal()
 		return job, nil
 	}
