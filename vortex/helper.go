@@ -28,6 +28,7 @@ const opConvert = "convert Vortex"
 // Helper runs the program. Safe for concurrent use; as many run at a time as there are calls of Convert.
 type Helper struct {
 	Command   []string      // the program and its first arguments, as [Split] returns them
+	Env       []string      // its environment, "NAME=value"; nil is this process's
 	Dir       string        // temporary files go into folders of their own below it
 	Timeout   time.Duration // of one file
 	MaxOutput int64         // bytes of one file's stream

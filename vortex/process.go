@@ -32,6 +32,7 @@ func (h *Helper) run(ctx context.Context, file string, columns []string, out io.
 	var said tail
 	stdout := &bounded{to: out, left: h.MaxOutput}
 	cmd.Stdout, cmd.Stderr = stdout, &said
+	cmd.Env = h.Env
 	cmd.WaitDelay = grace
 	ownGroup(cmd)
 	err := cmd.Run()

@@ -24,7 +24,7 @@ import (
 )
 
 // fakeHelper makes the test binary behave as a Vortex helper. Beside FILE must lie FILE.arrow, the stream of all columns.
-const fakeHelper = "SNAPEXPORT_TEST_VORTEX"
+const fakeHelper = "VORTEX_TEST_HELPER"
 
 func init() {
 	mode := os.Getenv(fakeHelper)
@@ -290,7 +290,7 @@ func checkVortex(t *testing.T, source, helper string) {
 		if format == "iceberg" {
 			succeed(t, env, nil, "verify", source, table, flag)
 		}
-		if out, _ := exec.Command("grep", "-rlF", "SNAPEXPORT_TEST_VORTEX", table).Output(); len(out) > 0 {
+		if out, _ := exec.Command("grep", "-rlF", "VORTEX_TEST_HELPER", table).Output(); len(out) > 0 {
 			t.Errorf("the table names the helper: %s", out)
 		}
 	}
@@ -406,5 +406,12 @@ func TestVortexSamplesThroughTheScript(t *testing.T) {
 		if want := strings.Repeat(fmt.Sprintf("long %d ", i), 10); !strings.Contains(texts.out, `"`+want+`"`) {
 			t.Errorf("no text %d in %.400s", i, texts.out)
 		}
+	}
+}
+
+func TestHelpersGetNoSecrets(t *testing.T) {
+	got := withoutSecrets([]string{"PATH=/bin", "AWS_PROFILE=x", "LAKE_SECRET_ACCESS_KEY=hunter2", "SNAPEXPORT_PASSWORD=hunter2", "db_password=hunter2", "HOME=/"})
+	if want := []string{"PATH=/bin", "HOME=/"}; !slices.Equal(got, want) {
+		t.Errorf("%q", got)
 	}
 }

@@ -3,6 +3,8 @@ package main
 import (
 	"os"
 	"os/exec"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/snapexport/snapexport/reader"
@@ -29,6 +31,19 @@ func (r *rowFlags) useHelper(a *app) error {
 	if command[0], err = exec.LookPath(command[0]); err != nil {
 		return usage("--vortex-helper: %w", err)
 	}
-	a.vortex = &vortex.Helper{Command: command, Dir: os.TempDir(), Timeout: helperTimeout, MaxOutput: helperMaxOutput}
+	a.vortex = &vortex.Helper{Command: command, Env: withoutSecrets(os.Environ()), Dir: os.TempDir(), Timeout: helperTimeout, MaxOutput: helperMaxOutput}
 	return nil
+}
+
+// withoutSecrets leaves out what a helper, which gets local files only, has no use for.
+func withoutSecrets(env []string) []string {
+	return slices.DeleteFunc(env, func(pair string) bool {
+		name, _, _ := strings.Cut(strings.ToUpper(pair), "=")
+		for _, part := range []string{"AWS_", "SNAPEXPORT_", "SECRET", "PASSWORD", "TOKEN", "ACCESS_KEY", "CREDENTIAL"} {
+			if strings.Contains(name, part) {
+				return true
+			}
+		}
+		return false
+	})
 }
