@@ -14,15 +14,18 @@
 //	extension variant               group annotated VARIANT
 //
 // A NULL vector is a NULL list, and an empty array is an empty list: they stay apart. Vectors are PLAIN, uncompressed, without
-// dictionary and statistics; everything else is zstd. Row groups and pages are cut by bytes. No file carries ARROW:schema
-// unless asked to, so a reader sees the Iceberg types and nothing else; with it, readers that know Arrow see vectors as
+// dictionary and statistics; everything else is zstd where that makes a page smaller, with a dictionary where values repeat.
+// Row groups and pages are cut by bytes. Pages are of version 2, begin with rows, and have checksums; every chunk has an offset
+// index, and those of top-level scalars a column index, unless there is NaN among them. No file carries ARROW:schema unless
+// asked to, so a reader sees the Iceberg types and nothing else; with it, readers that know Arrow see vectors as
 // fixed_size_list, though they are stored as above.
 //
 // Every field, nested ones included, carries the Iceberg field id in its metadata under [FieldIDKey]: readers resolve columns
 // by it, and a column without id reads as NULL in some of them.
 //
 // Glossary. Column: a top-level field. Leaf: a field with values of its own; the element of a vector is a leaf. Bound: the
-// least or greatest value of a leaf in the file, in Iceberg's single-value form, possibly cut short.
+// least or greatest value of a leaf in the file, in Iceberg's single-value form, possibly cut short. Chunk: the pages of a
+// leaf in one row group. Levels: how deep each value is defined, and where lists begin.
 package datafile
 
 // FieldIDKey is the metadata key of the Iceberg field id (decimal) on every Arrow field that is written.

@@ -1,6 +1,8 @@
 package datafile
 
 import (
+	"bytes"
+
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/parquet-go/parquet-go/format"
@@ -16,6 +18,7 @@ type vector struct {
 	dim     int
 	width   int    // bytes of a vector
 	perPage int    // vectors
+	perRow  int    // bytes of a vector's repetition levels
 	levels  []byte // repetition levels of perPage vectors
 
 	rep, def []byte
@@ -23,7 +26,6 @@ type vector struct {
 	null     bool // which of them
 	body     []byte
 	inPage   counts
-	file     counts // of the row group before pages were finished
 }
 
 // newVector returns the column if the field's type is that of such vectors.
@@ -43,7 +45,7 @@ func newVector(f arrow.Field, c chunk, o Options) (*vector, bool) {
 	if v.dim > 1 {
 		one = appendRun(one, 1, v.dim-1, 1)
 	}
-	v.levels = one
+	v.perRow, v.levels = len(one), bytes.Repeat(one, v.perPage)
 	v.body = c.blocks.get()
 	return v, true
 }
@@ -110,23 +112,12 @@ func (v *vector) endRun() {
 	case v.null:
 		v.rep = appendRun(v.rep, 0, v.run, 1)
 		v.def = appendRun(v.def, 0, v.run, v.leaf.defWidth())
-	case v.dim == 1:
-		v.rep = appendRun(v.rep, 0, v.run, 1)
-		v.def = appendRun(v.def, uint32(v.leaf.maxDef), v.run, v.leaf.defWidth())
 	default:
-		for n := v.run * v.perRow(); n > 0; n -= len(v.levels) {
-			for len(v.levels) < n && len(v.levels) < v.perPage*v.perRow() {
-				v.levels = append(v.levels, v.levels...)
-			}
-			v.rep = append(v.rep, v.levels[:min(n, len(v.levels))]...)
-		}
+		v.rep = append(v.rep, v.levels[:v.run*v.perRow]...)
 		v.def = appendRun(v.def, uint32(v.leaf.maxDef), v.run*v.dim, v.leaf.defWidth())
 	}
 	v.run = 0
 }
-
-// perRow is the bytes of a vector's repetition levels.
-func (v *vector) perRow() int { return len(appendRun(appendRun(nil, 0, 1, 1), 1, v.dim-1, 1)) }
 
 // flush ends the page, if it has rows.
 func (v *vector) flush() error {

@@ -107,9 +107,9 @@ type runner struct {
 // minRowGroup is the smallest row group that an export settles for where memory is short.
 const minRowGroup = 4 << 20
 
-// growth is how much of memory a row group takes for each of its bytes: it is held in buffers that grow by doubling, and for
-// a moment old and new are there.
-const growth = 3
+// growth is how much of memory a row group takes for each of its bytes: it is held once, in buffers that are used again, and
+// beside it are the pages that are being made, dictionaries, and what waits for the garbage collector.
+const growth = 2
 
 // reserve takes the memory of the workers' writers for good. Row groups shrink first, then the number of workers, until the
 // largest segment fits beside them; one that can't fit is ErrLimit before anything is written.
