@@ -17,7 +17,7 @@ import (
 type chunk struct {
 	leaf    leaf
 	codec   *zstd.Encoder // nil: not compressed
-	blocks  *blocks
+	blocks  *Buffers
 	scratch []byte // of the codec
 
 	file summary // of all row groups before
@@ -52,7 +52,7 @@ type draft struct {
 	observed            summary
 }
 
-func newChunk(l leaf, codec *zstd.Encoder, b *blocks) chunk {
+func newChunk(l leaf, codec *zstd.Encoder, b *Buffers) chunk {
 	return chunk{leaf: l, codec: codec, blocks: b, file: newSummary(l), summary: newSummary(l)}
 }
 
@@ -140,8 +140,10 @@ func (c *chunk) writeTo(out io.Writer, at int64) (columnMeta, indexes, error) {
 		}
 	}
 	index := c.index(m.DataOffset)
-	for i := range c.pages {
-		c.blocks.put(c.pages[i].body)
+	if c.codec == nil { // bodies that were compressed, or could not be, are no blocks
+		for i := range c.pages {
+			c.blocks.put(c.pages[i].body)
+		}
 	}
 	clear(c.pages)
 	c.file.merge(c.summary)
@@ -149,13 +151,21 @@ func (c *chunk) writeTo(out io.Writer, at int64) (columnMeta, indexes, error) {
 	return m, index, nil
 }
 
-// blocks are page buffers of one size for use again.
-type blocks struct {
+// Buffers are page buffers for use again, by files that are written one after the other. The zero value is ready; it comes to
+// hold about a row group. It is not safe for concurrent use.
+type Buffers struct {
 	size int
 	free [][]byte
 }
 
-func (b *blocks) get() []byte {
+// use makes the buffers ones of a size.
+func (b *Buffers) use(size int) {
+	if b.size != size {
+		b.size, b.free = size, nil
+	}
+}
+
+func (b *Buffers) get() []byte {
 	n := len(b.free)
 	if n == 0 {
 		return make([]byte, 0, b.size)
@@ -166,7 +176,7 @@ func (b *blocks) get() []byte {
 }
 
 // put takes a buffer back. Those of other sizes are left to the garbage collector.
-func (b *blocks) put(p []byte) {
+func (b *Buffers) put(p []byte) {
 	if cap(p) == b.size {
 		b.free = append(b.free, p[:0])
 	}

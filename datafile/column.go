@@ -22,7 +22,11 @@ func newColumns(schema *arrow.Schema, ls []leaf, o Options) ([]column, error) {
 	if err != nil {
 		return nil, err
 	}
-	shared := &blocks{size: int(o.PageBytes)}
+	shared := o.Buffers
+	if shared == nil {
+		shared = new(Buffers)
+	}
+	shared.use(int(o.PageBytes))
 	out := make([]column, schema.NumFields())
 	for i, f := range schema.Fields() {
 		n := 1
@@ -35,7 +39,7 @@ func newColumns(schema *arrow.Schema, ls []leaf, o Options) ([]column, error) {
 	return out, nil
 }
 
-func newColumn(f arrow.Field, ls []leaf, codec *zstd.Encoder, b *blocks, o Options) column {
+func newColumn(f arrow.Field, ls []leaf, codec *zstd.Encoder, b *Buffers, o Options) column {
 	chunkOf := func(l leaf) chunk {
 		if l.vector {
 			return newChunk(l, nil, b)

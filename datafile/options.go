@@ -18,6 +18,7 @@ type Options struct {
 	Keys             []string          // columns of distinct values (the primary key): no dictionary
 	KeyValues        []milvus.KeyValue // footer key-values, in this order
 	ArrowSchema      bool              // add ARROW:schema, in which vectors are fixed_size_list: for readers of plain Parquet
+	Buffers          *Buffers          // shared with files that were written before; nil is the file's own
 	CreatedBy        string            // "NAME version X.Y.Z (build B)", the form that other readers parse
 }
 

@@ -6,6 +6,7 @@ import (
 	"os"
 	"testing"
 
+	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/parquet-go/parquet-go/encoding/thrift"
 	"github.com/parquet-go/parquet-go/format"
 )
@@ -130,4 +131,22 @@ func decode(t *testing.T, data []byte, message any) int64 {
 		t.Fatal(err)
 	}
 	return int64(len(data) - r.Len())
+}
+
+// TestBuffers writes file after file with the same buffers: they come to hold a row group's vectors, and no more.
+func TestBuffers(t *testing.T) {
+	schema := numbered(arrow.Field{Name: "id", Type: arrow.PrimitiveTypes.Int64},
+		arrow.Field{Name: "v", Type: arrow.FixedSizeListOfField(256, element(arrow.PrimitiveTypes.Float32, false))})
+	batches := vectors(schema, 256, 8, 128)
+	var shared Buffers
+	for range 3 {
+		path, stats := write(t, schema, Options{PageBytes: 1024, RowGroupBytes: 300 << 10, Buffers: &shared}, batches...)
+		checkPages(t, path, stats)
+		if got := checkBack(t, path, schema, batches); got != 2 {
+			t.Errorf("%d columns read back", got)
+		}
+		if n := len(shared.free); len(stats.SplitOffsets) < 3 || n < 256 || n > 512 {
+			t.Errorf("%d row groups, then %d buffers", len(stats.SplitOffsets), n)
+		}
+	}
 }

@@ -46,7 +46,6 @@ func newVector(f arrow.Field, c chunk, o Options) (*vector, bool) {
 		one = appendRun(one, 1, v.dim-1, 1)
 	}
 	v.perRow, v.levels = len(one), bytes.Repeat(one, v.perPage)
-	v.body = c.blocks.get()
 	return v, true
 }
 
@@ -92,6 +91,9 @@ func (v *vector) copy(elements arrow.Array, from, to int) error {
 			return fault.Corrupt(opWrite, "NULL in a vector of the field %q", v.field.Name)
 		}
 	}
+	if v.body == nil {
+		v.body = v.blocks.get()
+	}
 	a := viewOf(elements)
 	v.body = append(v.body, a.data[from*a.width:to*a.width]...)
 	return nil
@@ -130,7 +132,7 @@ func (v *vector) flush() error {
 	if err := v.finish(d); err != nil {
 		return err
 	}
-	v.rep, v.def, v.inPage, v.body = v.rep[:0], v.def[:0], counts{}, v.blocks.get()
+	v.rep, v.def, v.inPage, v.body = v.rep[:0], v.def[:0], counts{}, nil
 	return nil
 }
 

@@ -83,6 +83,7 @@ func runTasks(ctx context.Context, scan *reader.Scan, forms *form.Form, plan *Pl
 	})
 	for i := range workers {
 		w := &worker{plan: plan, opts: opts, scan: scan, form: forms, schema: schema, table: t, progress: progress, file: file}
+		w.file.Buffers = new(datafile.Buffers)
 		workers[i] = w
 		g.Go(func() error {
 			for task := range queue {
