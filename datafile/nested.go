@@ -38,7 +38,11 @@ func (e entries) clone() entries {
 
 // descend takes the entries through an array and what is in it. They are its own. next is the leaf that comes next.
 func (c *nested) descend(f arrow.Field, a arrow.Array, e entries, depth uint8, next *int) error {
-	if err := e.pass(f, a); err != nil {
+	whole := a
+	if v, is := a.(*extensions.VariantArray); is {
+		whole = v.Storage() // the variant itself takes JSON's null for NULL
+	}
+	if err := e.pass(f, whole); err != nil {
 		return err
 	}
 	switch v := a.(type) {

@@ -142,8 +142,8 @@ func (a *app) setUp() error {
 }
 
 const (
-	programMemory = 60 << 20 // resident pages of the program itself, which the runtime does not count
-	minMemory     = 112 << 20
+	programMemory = 76 << 20 // resident pages of the program itself, which the runtime does not count
+	minMemory     = 128 << 20
 	shortMemory   = 512 << 20 // below it, uploads buffer less, and the collector runs more often
 )
 

@@ -165,7 +165,7 @@ func unknownType(t *testing.T) {
 // A snapshot of several times --memory, to disk and to S3.
 func TestG6PeakMemoryStaysUnderTheBound(t *testing.T) {
 	t.Parallel()
-	const memory = 128 // MiB
+	const memory = 160 // MiB
 	dir := t.TempDir()
 	// 24 segments of 17 MiB
 	c := fixture.Documents(t, dir, fixture.Shape{Segments: 24, Rows: 8500, Dim: 512, Deletes: 100, Linked: true})

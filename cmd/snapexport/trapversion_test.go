@@ -105,7 +105,7 @@ func TestT16FieldsAddedToGroups(t *testing.T) {
 			milvus.TimestampField: fixture.Int64s(int64(fixture.DocumentsTime), int64(fixture.DocumentsTime)), 100: fixture.Int64s(-1, -2),
 			101: fixture.Strings("a", "b"), 102: fixture.FloatVectors(4, 1, 2, 3, 4, 5, 6, 7, 8), 110: fixture.Int64s(41, 42),
 		}
-		added := c.Add(t, fixture.Segment{ID: 999_999, Partition: fixture.DocumentsPartition, Level: milvus.LevelL1, Channel: fixture.DocumentsChannel, Chunks: []flush.Chunk{maps.Clone(chunk)}})
+		added := c.Add(t, fixture.Segment{ID: 999_999_999_999_999_999, Partition: fixture.DocumentsPartition, Level: milvus.LevelL1, Channel: fixture.DocumentsChannel, Chunks: []flush.Chunk{maps.Clone(chunk)}})
 		got := strings.SplitAfter(catText(t, filepath.Join(c.Dir, c.Snapshot(t, "s", 7001, nil)), "--columns", "id,rank"), "\n")
 		if len(got) != 55 || strings.Count(strings.Join(got, ""), `"rank":7}`) != 52 {
 			t.Fatalf("%d lines: %s", len(got), got)
