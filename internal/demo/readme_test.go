@@ -1,6 +1,8 @@
 package demo
 
 import (
+	"bufio"
+	"encoding/json"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -52,6 +54,13 @@ func TestReadmeCommands(t *testing.T) {
 			}
 			continue
 		}
+		if strings.HasPrefix(line, "snapexport serve ") {
+			command, _, _ := strings.Cut(line, "#")
+			address := serve(t, env, command)
+			env = append(env, "SNAPEXPORT_URI="+address)
+			names = strings.NewReplacer("milvus://localhost/", "milvus://"+address+"/")
+			continue
+		}
 		cmd := exec.Command("sh", "-euc", names.Replace(line))
 		cmd.Dir, cmd.Env = t.TempDir(), env
 		out, err := cmd.CombinedOutput()
@@ -63,4 +72,31 @@ func TestReadmeCommands(t *testing.T) {
 	if ran < 5 {
 		t.Errorf("only %d commands were run", ran)
 	}
+}
+
+// serve runs the README's server on a free port, with the collection that it speaks of, until the test ends.
+func serve(t *testing.T, env []string, command string) (address string) {
+	t.Helper()
+	cmd := exec.Command("sh", "-euc", "exec "+strings.TrimSpace(command)+" --address 127.0.0.1:0 --metrics '' --json")
+	cmd.Dir, cmd.Env = t.TempDir(), env
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Signal(os.Interrupt)
+		if err := cmd.Wait(); err != nil {
+			t.Errorf("%s: %v", command, err)
+		}
+	})
+	var greeting struct{ Address string }
+	line, err := bufio.NewReader(out).ReadBytes('\n')
+	if err != nil || json.Unmarshal(line, &greeting) != nil {
+		t.Fatalf("%s says %q, %v", command, line, err)
+	}
+	testkit.RunPython(t, "testdata/collection.py", greeting.Address)
+	return greeting.Address
 }
