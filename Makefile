@@ -92,10 +92,18 @@ $(STAMPS)/spark-%: internal/testkit/spark-%/pom.xml
 	@touch $@
 
 ## ---- build
+# What is built and tested here starts in a sixth of the time: go.mod with one module replaced (docs/adr/0008-quick-start.md).
+
+QUICK := $(TOOLS)/quickstart/go.mod
+
+$(QUICK): go.mod go.sum
+	@mkdir -p $(@D)
+	@cp go.sum $(@D)/go.sum
+	@{ cat go.mod; echo 'replace github.com/substrait-io/substrait => ./internal/quickstart/substrait'; } > $@
 
 .PHONY: build
-build: ## bin/snapexport
-	@$(STEP) "build" env CGO_ENABLED=0 go build -buildvcs=false -trimpath -ldflags '-s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)' -o bin/snapexport ./cmd/snapexport
+build: $(QUICK) ## bin/snapexport
+	@$(STEP) "build" env CGO_ENABLED=0 go build -modfile=$(QUICK) -buildvcs=false -trimpath -ldflags '-s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)' -o bin/snapexport ./cmd/snapexport
 
 .PHONY: wheel
 wheel: tools-python ## bin/snapexport-*.whl, the Python package
@@ -109,8 +117,8 @@ generate: ## what `go generate` makes (protobuf code)
 # Tests of TESTPACKAGES packages run at a time: each may start a Spark of its own, of 1 GB or more.
 
 .PHONY: test
-test: tools lint ## everything: lint, then every Go test, with the engines and the genuine Milvus
-	@$(STEP) "go test" env SNAPEXPORT_MILVUS=1 go test -p $(TESTPACKAGES) -timeout $(TESTTIMEOUT) $(PKG)
+test: tools lint $(QUICK) ## everything: lint, then every Go test, with the engines and the genuine Milvus
+	@$(STEP) "go test" env SNAPEXPORT_MILVUS=1 go test -modfile=$(QUICK) -p $(TESTPACKAGES) -timeout $(TESTTIMEOUT) $(PKG)
 
 .PHONY: lint
 lint: $(STAMPS)/staticcheck-$(STATICCHECK) $(STAMPS)/govulncheck-$(GOVULNCHECK) ## gofmt, go vet, staticcheck, govulncheck

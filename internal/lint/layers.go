@@ -70,6 +70,7 @@ var arrows = []arrow{
 	{"internal/clock", base},
 	{"internal/demo", nil},
 	{"internal/lint", nil},
+	{"internal/quickstart/substrait", nil}, // a module of its own (docs/adr/0008-quick-start.md)
 	{"format/pb/internal/protogen", nil},
 	{"bench", []string{"*"}},
 	{"bench/*", []string{"*"}},
