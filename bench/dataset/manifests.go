@@ -24,7 +24,7 @@ func writeManifests(dir string, segments int) (string, error) {
 		meta.Collection.Schema.Fields = append(meta.Collection.Schema.Fields,
 			milvus.Field{ID: milvus.FirstUserField + milvus.FieldID(f), Name: fmt.Sprint("f", f), Type: milvus.TypeInt64, PrimaryKey: f == 0})
 	}
-	const below = "manifests" // a bucket of its own
+	const below = "bucket"
 	for i := range segments {
 		seg := manifestSegment(milvus.SegmentID(firstSegment + i))
 		b, err := snapfile.EncodeSegment(&seg, snapfile.NewestVersion)

@@ -8,12 +8,7 @@ import (
 	"hash"
 	"math/rand/v2"
 	"path/filepath"
-	"strconv"
 	"strings"
-
-	"github.com/apache/arrow-go/v18/arrow"
-	"github.com/apache/arrow-go/v18/arrow/array"
-	"github.com/apache/arrow-go/v18/arrow/memory"
 
 	"github.com/snapexport/snapexport/format/binlog"
 	"github.com/snapexport/snapexport/format/deltalog"
@@ -30,60 +25,247 @@ const (
 	firstSegment   = 1000
 	channel        = "by-dev-rootcoord-dml_0_100v0"
 	storageRoot    = "files"
-
-	pkField, titleField, docField, vectorField milvus.FieldID = 100, 101, 102, 103
 )
 
+// beginning is the timestamp of the first row; each later row and delete has the next one.
 var beginning = milvus.NewTimestamp(1_700_000_000_000, 0)
-
-func schema(dim int) milvus.Schema {
-	return milvus.Schema{Name: collectionName, Fields: []milvus.Field{
-		{ID: pkField, Name: "id", Type: milvus.TypeInt64, PrimaryKey: true},
-		{ID: titleField, Name: "title", Type: milvus.TypeVarChar, MaxLength: 200, TypeParams: []milvus.KeyValue{{Key: "max_length", Value: "200"}}},
-		{ID: docField, Name: "doc", Type: milvus.TypeJSON},
-		{ID: vectorField, Name: "vec", Type: milvus.TypeFloatVector, Dim: dim, TypeParams: []milvus.KeyValue{{Key: "dim", Value: strconv.Itoa(dim)}}},
-	}}
-}
 
 // maker writes the collection segment by segment.
 type maker struct {
 	dir     string
 	p       Params
+	work    workload
 	schema  milvus.Schema
 	files   flush.Writer
-	rand    *rand.Rand
-	row     int // of the collection
+	clock   int64 // timestamp of the next row or delete
 	sum     hash.Hash
 	told    *Description
+	keys    etcdmeta.Keys
 	rows    []etcdmeta.KV
-	deleted []int64 // keys of the segment at hand
+	segment milvus.SegmentID // the next one's
 }
 
 // writeRows writes insert logs, delta logs, statistics and the dump.
 func writeRows(dir string, p Params, told *Description) error {
-	next := milvus.LogID(1_000_000)
-	m := &maker{dir: dir, p: p, schema: schema(p.Dim), rand: rand.New(rand.NewPCG(p.Seed, 0)), sum: sha256.New(), told: told}
-	m.files = flush.Writer{Root: storageRoot, Schema: &m.schema, Filter: binlog.FilterBlocked, NextLogID: func() milvus.LogID { next++; return next }}
-	keys := etcdmeta.Keys{Root: etcdmeta.DefaultRoot}
+	w, next := workloads[p.Workload], milvus.LogID(1_000_000)
+	m := &maker{dir: dir, p: p, work: w, schema: schema(w, p), clock: int64(beginning), sum: sha256.New(), told: told, segment: firstSegment}
+	m.keys = etcdmeta.Keys{Root: etcdmeta.DefaultRoot}
+	m.files = flush.Writer{
+		Root: storageRoot, Schema: &m.schema, Version: versions[p.Storage].version, PlainVectors: versions[p.Storage].plain, Filter: binlog.FilterBlocked,
+		NextLogID: func() milvus.LogID { next++; return next },
+	}
+	told.Text = w.text
 	info := &pb.CollectionInfo{ID: collectionID, DbId: 1, ShardsNum: 1, VirtualChannelNames: []string{channel}, CreateTime: uint64(beginning), Schema: pb.FromSchema(&m.schema)}
 	var err error
-	if m.rows, err = etcdmeta.CollectionRows(keys, info, []*pb.PartitionInfo{{PartitionID: partitionID, PartitionName: "_default", CollectionId: collectionID}}); err != nil {
+	if m.rows, err = etcdmeta.CollectionRows(m.keys, info, []*pb.PartitionInfo{{PartitionID: partitionID, PartitionName: "_default", CollectionId: collectionID}}); err != nil {
 		return err
 	}
-	for i := range p.Segments {
-		n := p.Rows*(i+1)/p.Segments - p.Rows*i/p.Segments
-		seg, err := m.segment(milvus.SegmentID(firstSegment+i), n)
-		if err != nil {
-			return fmt.Errorf("segment %d: %w", i, err)
-		}
-		rows, err := etcdmeta.SegmentRows(keys, storageRoot, pb.FromSegment(seg))
-		if err != nil {
-			return err
-		}
-		m.rows = append(m.rows, rows...)
+	if err := m.history(); err != nil {
+		return err
 	}
 	told.SHA256 = hex.EncodeToString(m.sum.Sum(nil))
 	return writeDump(filepath.Join(dir, "etcd.json"), m.rows)
+}
+
+// history writes what happened to the collection, in order: rows, deletes of some, and rows with the keys of some of those.
+func (m *maker) history() error {
+	fresh := m.p.Rows * 100 / (100 + m.work.again)
+	fates := m.fates(fresh)
+	again := len(fates.again)
+	segments := max(1, m.p.Segments*fresh/(fresh+again))
+	var sealed []*milvus.Segment
+	for i := range segments {
+		seg := m.next(milvus.LevelL1)
+		sealed = append(sealed, seg)
+		if err := m.insert(seg, numbers(fresh*i/segments, fresh*(i+1)/segments)); err != nil {
+			return err
+		}
+	}
+	for i, seg := range sealed { // later than every row so far
+		gone := fates.deltas.within(fresh*i/segments, fresh*(i+1)/segments)
+		for _, half := range [][]int{gone[:len(gone)/2], gone[len(gone)/2:]} {
+			if err := m.remove(seg, half); err != nil {
+				return err
+			}
+		}
+		if err := m.publish(seg); err != nil {
+			return err
+		}
+	}
+	if err := m.levelZero(fates.l0); err != nil {
+		return err
+	}
+	rest := m.p.Segments - segments
+	for i := range rest {
+		seg := m.next(milvus.LevelL1)
+		if err := m.insert(seg, fates.again[again*i/rest:again*(i+1)/rest]); err != nil {
+			return err
+		}
+		if err := m.publish(seg); err != nil {
+			return err
+		}
+	}
+	m.told.Live = fresh - len(fates.deltas) - len(fates.l0) + again
+	return nil
+}
+
+// list holds numbers of rows, ascending.
+type list []int
+
+// within returns those from one number up to another.
+func (l list) within(from, to int) (out []int) {
+	for _, n := range l {
+		if n >= from && n < to {
+			out = append(out, n)
+		}
+	}
+	return out
+}
+
+func numbers(from, to int) []int {
+	out := make([]int, to-from)
+	for i := range out {
+		out[i] = from + i
+	}
+	return out
+}
+
+// fates says which rows are deleted, in which way, and which of their keys come again.
+type fates struct{ deltas, l0, again list }
+
+func (m *maker) fates(rows int) (f fates) {
+	r := rand.New(rand.NewPCG(m.p.Seed, 0))
+	comeBack := 0.0
+	if m.work.again > 0 {
+		comeBack = float64(m.work.again) / float64(m.work.deltas+m.work.l0)
+	}
+	for n := range rows {
+		switch fate, back := r.IntN(100), r.Float64() < comeBack; {
+		case fate < m.work.deltas:
+			f.deltas = append(f.deltas, n)
+			if back {
+				f.again = append(f.again, n)
+			}
+		case fate < m.work.deltas+m.work.l0:
+			f.l0 = append(f.l0, n)
+			if back {
+				f.again = append(f.again, n)
+			}
+		}
+	}
+	return f
+}
+
+func (m *maker) next(level milvus.SegmentLevel) *milvus.Segment {
+	seg := &milvus.Segment{ID: m.segment, Collection: collectionID, Partition: partitionID, Level: level, Channel: channel}
+	m.segment++
+	return seg
+}
+
+// insert writes rows of a sealed segment, chunk by chunk.
+func (m *maker) insert(seg *milvus.Segment, rows []int) error {
+	pk := m.schema.Fields[0].ID
+	var chunks []flush.Chunk
+	for len(rows) > 0 {
+		n := min(m.p.ChunkRows, len(rows))
+		chunk, err := m.chunk(rows[:n])
+		if err != nil {
+			return err
+		}
+		objects, err := m.files.Insert(seg, beginning, chunk)
+		if err != nil {
+			return err
+		}
+		if err := m.store(objects...); err != nil {
+			return err
+		}
+		chunks = append(chunks, flush.Chunk{pk: chunk[pk]}) // what statistics need
+		rows = rows[n:]
+	}
+	stats, err := m.files.Seal(seg, chunks...)
+	if err != nil {
+		return err
+	}
+	return m.store(stats)
+}
+
+// remove writes one delta log.
+func (m *maker) remove(seg *milvus.Segment, rows []int) error {
+	if len(rows) == 0 {
+		return nil
+	}
+	d := &deltalog.Deletes{PKType: milvus.TypeInt64}
+	for _, n := range rows {
+		d.Int64, d.TS = append(d.Int64, key(n)), append(d.TS, uint64(m.clock))
+		m.clock++
+	}
+	objects, err := m.files.Delete(seg, beginning, d)
+	if err != nil {
+		return err
+	}
+	return m.store(objects...)
+}
+
+// levelZero writes L0 segments of up to 100,000 deletes.
+func (m *maker) levelZero(rows []int) error {
+	for len(rows) > 0 {
+		n := min(100_000, len(rows))
+		seg := m.next(milvus.LevelL0)
+		if err := m.remove(seg, rows[:n]); err != nil {
+			return err
+		}
+		if err := m.publish(seg); err != nil {
+			return err
+		}
+		rows = rows[n:]
+	}
+	return nil
+}
+
+// publish records the finished segment.
+func (m *maker) publish(seg *milvus.Segment) error {
+	rows, err := etcdmeta.SegmentRows(m.keys, storageRoot, pb.FromSegment(seg))
+	m.rows = append(m.rows, rows...)
+	return err
+}
+
+func (m *maker) store(objects ...flush.Object) error {
+	for _, o := range objects {
+		if !strings.Contains(o.Key, "stats") { // exports do not read statistics
+			m.sum.Write([]byte(o.Key))
+			m.sum.Write(o.Body)
+			m.told.Files++
+			m.told.Bytes += int64(len(o.Body))
+		}
+		if err := writeFile(filepath.Join(m.dir, filepath.FromSlash(o.Key)), o.Body); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// key of row n: an odd factor, so no two are equal.
+func key(n int) int64 { return int64(uint64(n+1) * 0x9E3779B97F5 % (1 << 40)) }
+
+// chunk makes rows with the keys of the numbers.
+func (m *maker) chunk(rows []int) (flush.Chunk, error) {
+	n, at := len(rows), int(m.clock-int64(beginning)) // where no other chunk begins
+	ids, times, keys := make([]int64, n), make([]int64, n), make([]int64, n)
+	for i, number := range rows {
+		ids[i], times[i], keys[i] = int64(at+i), m.clock, key(number)
+		m.clock++
+	}
+	out := flush.Chunk{milvus.RowIDField: longs(ids), milvus.TimestampField: longs(times), m.schema.Fields[0].ID: longs(keys)}
+	for _, f := range m.schema.Fields[1:] {
+		values, err := column(f, m.p.Seed, at, n)
+		if err != nil {
+			return nil, fmt.Errorf("field %s: %w", f.Name, err)
+		}
+		if out[f.ID] = values; f.Type.IsDenseVector() {
+			m.told.VectorBytes += int64(n * f.Type.DenseVectorWidth(f.Dim))
+		}
+	}
+	return out, nil
 }
 
 // writeDump writes rows as `etcdctl get --prefix by-dev/meta -w json` prints them.
@@ -104,117 +286,4 @@ func writeDump(name string, rows []etcdmeta.KV) error {
 		return err
 	}
 	return writeFile(name, b)
-}
-
-// segment writes the files of a sealed segment of n rows.
-func (m *maker) segment(id milvus.SegmentID, n int) (*milvus.Segment, error) {
-	seg := &milvus.Segment{ID: id, Collection: collectionID, Partition: partitionID, Level: milvus.LevelL1, Channel: channel, StorageVersion: milvus.StorageV1}
-	m.deleted = nil
-	var chunks []flush.Chunk
-	for done := 0; done < n; done += m.p.ChunkRows {
-		chunk := m.chunk(min(m.p.ChunkRows, n-done))
-		objects, err := m.files.Insert(seg, beginning, chunk)
-		if err != nil {
-			return nil, err
-		}
-		if err := m.store(objects...); err != nil {
-			return nil, err
-		}
-		chunks = append(chunks, flush.Chunk{pkField: chunk[pkField]}) // what statistics need
-	}
-	stats, err := m.files.Seal(seg, chunks...)
-	if err != nil {
-		return nil, err
-	}
-	if err := m.store(stats); err != nil {
-		return nil, err
-	}
-	m.told.Live += n - len(m.deleted)
-	return seg, m.deletes(seg)
-}
-
-// deletes writes two delta logs, both later than every row.
-func (m *maker) deletes(seg *milvus.Segment) error {
-	half := len(m.deleted) / 2
-	for i, keys := range [][]int64{m.deleted[:half], m.deleted[half:]} {
-		if len(keys) == 0 {
-			continue
-		}
-		times := make([]uint64, len(keys))
-		for k := range times {
-			times[k] = uint64(beginning) + uint64(m.p.Rows+i*len(keys)+k+1)
-		}
-		objects, err := m.files.Delete(seg, beginning, &deltalog.Deletes{PKType: milvus.TypeInt64, Int64: keys, TS: times})
-		if err != nil {
-			return err
-		}
-		if err := m.store(objects...); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (m *maker) store(objects ...flush.Object) error {
-	for _, o := range objects {
-		if !strings.Contains(o.Key, "/stats_log/") { // exports do not read statistics
-			m.sum.Write([]byte(o.Key))
-			m.sum.Write(o.Body)
-			m.told.Files++
-			m.told.Bytes += int64(len(o.Body))
-		}
-		if err := writeFile(filepath.Join(m.dir, filepath.FromSlash(o.Key)), o.Body); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// chunk makes the next n rows and picks those that are deleted.
-func (m *maker) chunk(n int) flush.Chunk {
-	alloc := memory.DefaultAllocator
-	ids, times, keys := make([]int64, n), make([]int64, n), make([]int64, n)
-	titles, docs := array.NewStringBuilder(alloc), array.NewStringBuilder(alloc)
-	vectors := make([]float32, n*m.p.Dim)
-	for i := range n {
-		ids[i], times[i] = int64(m.row), int64(beginning)+int64(m.row)
-		keys[i] = int64(uint64(m.row+1) * 0x9E3779B97F5 % (1 << 40)) // an odd factor: no two are equal
-		titles.Append(m.title())
-		docs.Append(m.doc())
-		if m.rand.IntN(100) < m.p.Deleted {
-			m.deleted = append(m.deleted, keys[i])
-		}
-		m.row++
-	}
-	for i := range vectors {
-		vectors[i] = float32(m.rand.NormFloat64())
-	}
-	values := array.NewData(arrow.PrimitiveTypes.Float32, len(vectors), []*memory.Buffer{nil, memory.NewBufferBytes(arrow.Float32Traits.CastToBytes(vectors))}, nil, 0, 0)
-	list := arrow.FixedSizeListOfField(int32(m.p.Dim), arrow.Field{Name: "element", Type: arrow.PrimitiveTypes.Float32})
-	return flush.Chunk{
-		milvus.RowIDField: longs(ids), milvus.TimestampField: longs(times), pkField: longs(keys), titleField: titles.NewArray(), docField: docs.NewArray(),
-		vectorField: array.MakeFromData(array.NewData(list, n, []*memory.Buffer{nil}, []arrow.ArrayData{values}, 0, 0)),
-	}
-}
-
-var words = strings.Fields("amber birch cobalt delta ember fjord granite harbour indigo juniper kelp lagoon meadow nickel opal prairie quartz river saffron tundra umber valley willow xenon yarrow zephyr")
-
-// title has 20 to 60 bytes.
-func (m *maker) title() string {
-	text := fmt.Sprintf("%08x", m.rand.Uint32())
-	for most := 20 + m.rand.IntN(35); len(text) < most; {
-		text += " " + words[m.rand.IntN(len(words))]
-	}
-	return text[:min(len(text), 60)]
-}
-
-// doc is a small object.
-func (m *maker) doc() string {
-	return fmt.Sprintf(`{"lang":%q,"year":%d,"score":%.4f,"tags":[%q,%q]}`, words[m.rand.IntN(8)], 1990+m.rand.IntN(36), m.rand.Float64(),
-		words[m.rand.IntN(len(words))], words[m.rand.IntN(len(words))])
-}
-
-func longs(v []int64) arrow.Array {
-	data := array.NewData(arrow.PrimitiveTypes.Int64, len(v), []*memory.Buffer{nil, memory.NewBufferBytes(arrow.Int64Traits.CastToBytes(v))}, nil, 0, 0)
-	return array.NewInt64Data(data)
 }
