@@ -21,20 +21,25 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
 
+	"github.com/snapexport/snapexport/internal/testkit"
 	"github.com/snapexport/snapexport/milvus"
 )
 
 var (
 	crashCount = flag.Int("crash.count", 6, "how many steps TestServeKilled kills the server at, for each storage version; 0 for all, two with -short")
 	crashSeed  = flag.Uint64("crash.seed", 1, "which steps TestServeKilled takes")
+	crashFsync = flag.Bool("crash.fsync", false, "TestServeKilled's server waits for the disk")
+	crashS3    = flag.Bool("crash.s3", false, "TestServeKilled's server keeps its files in S3")
 )
 
 // crashed is a server that is killed again and again, and what must be in it.
 type crashed struct {
-	t    *testing.T
-	data string
-	file string // of killAt
-	args []string
+	t      *testing.T
+	data   string
+	bucket string // the directory of the files, also of those in S3
+	file   string // of killAt
+	args   []string
+	env    []string
 
 	*served
 	client milvuspb.MilvusServiceClient
@@ -43,7 +48,8 @@ type crashed struct {
 	rows  map[int64]bool // keys that were acknowledged
 	next  int64
 	names int
-	mark  int // how many steps came before the operation
+	mark  int     // how many steps came before the operation
+	doubt []int64 // keys of a delete that was not acknowledged
 }
 
 // TestServeKilled kills the process at steps of insert, flush, compaction, create, restore, drop and garbage collection, and starts it
@@ -54,9 +60,7 @@ func TestServeKilled(t *testing.T) {
 	for version, storage := range map[string]int64{"1": milvus.StorageV1, "2": milvus.StorageV2, "3": milvus.StorageV3} {
 		t.Run("V"+version, func(t *testing.T) {
 			t.Parallel()
-			dir := t.TempDir()
-			c := &crashed{t: t, data: filepath.Join(dir, "data"), file: filepath.Join(dir, "kill"), rows: map[int64]bool{},
-				args: []string{"--no-fsync", "--storage-version", version, "--log-level", "warn", "--gc-interval", "1h"}}
+			c := newCrashed(t, version)
 			c.open()
 			if c.StorageVersion != storage {
 				t.Fatalf("%+v", c.greeting)
@@ -66,6 +70,23 @@ func TestServeKilled(t *testing.T) {
 			c.clear()
 		})
 	}
+}
+
+func newCrashed(t *testing.T, version string) *crashed {
+	dir := t.TempDir()
+	c := &crashed{t: t, data: filepath.Join(dir, "data"), file: filepath.Join(dir, "kill"), rows: map[int64]bool{},
+		args: []string{"--storage-version", version, "--log-level", "warn", "--gc-interval", "1h"}}
+	if !*crashFsync {
+		c.args = append(c.args, "--no-fsync")
+	}
+	c.env, c.bucket = []string{killFile + "=" + c.file}, filepath.Join(c.data, "bucket")
+	if *crashS3 {
+		v := testkit.StartVersitygw(t)
+		v.MakeBucket(t, "lake")
+		c.bucket, c.args = filepath.Join(v.Root, "lake"), append(c.args, "--bucket", "s3://lake")
+		c.env = append(c.env, "AWS_ENDPOINT_URL="+v.Endpoint, "AWS_REGION=us-east-1", "AWS_ACCESS_KEY_ID="+v.AccessKey, "AWS_SECRET_ACCESS_KEY="+v.SecretKey)
+	}
+	return c
 }
 
 // ops are what the server is killed in.
@@ -123,6 +144,7 @@ func (c *crashed) everyStep() {
 		c.arm("")
 		c.open()
 		c.settle()
+		c.decide()
 		check()
 		c.same("docs", c.rows)
 	}
@@ -157,7 +179,7 @@ func (c *crashed) quietly(prepare func() bool) {
 // open starts the server.
 func (c *crashed) open(more ...string) {
 	c.t.Helper()
-	c.served = startServerIn(c.t, []string{killFile + "=" + c.file}, c.data, append(slices.Clone(c.args), more...)...)
+	c.served = startServerIn(c.t, c.env, c.data, append(slices.Clone(c.args), more...)...)
 	var err error
 	if c.conn, err = grpc.NewClient(c.Address, grpc.WithTransportCredentials(insecure.NewCredentials())); err != nil {
 		c.t.Fatal(err)
@@ -233,9 +255,9 @@ func (c *crashed) clear() {
 
 // files are those below the root, but for the owner's mark.
 func (c *crashed) files() (out []string) {
-	root := filepath.Join(c.data, "bucket")
+	root := c.bucket
 	_ = filepath.WalkDir(root, func(path string, d os.DirEntry, err error) error {
-		if err == nil && !d.IsDir() && !strings.HasSuffix(path, "/snapexport/owner") {
+		if err == nil && !d.IsDir() && !strings.HasSuffix(path, "/snapexport/owner") && !strings.Contains(path, "/.sgwtmp/") {
 			out = append(out, strings.TrimPrefix(path, root+"/"))
 		}
 		return nil

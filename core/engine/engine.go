@@ -33,6 +33,7 @@ type metadata interface {
 	CollectionByID(id milvus.CollectionID) (*metastore.Collection, bool)
 	CreateCollection(ctx context.Context, c *metastore.Collection) error
 	DropCollection(ctx context.Context, id milvus.CollectionID) error
+	AlterCollection(ctx context.Context, id milvus.CollectionID, change func(*metastore.Collection) error) error
 	CreatePartition(ctx context.Context, id milvus.CollectionID, name string) (milvus.Partition, error)
 	DropPartition(ctx context.Context, id milvus.CollectionID, name string) error
 	SetIndex(ctx context.Context, c milvus.CollectionID, x milvus.Index) error

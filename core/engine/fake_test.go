@@ -98,6 +98,18 @@ func (m *fakeMeta) DropCollection(ctx context.Context, id milvus.CollectionID) e
 	return nil
 }
 
+func (m *fakeMeta) AlterCollection(ctx context.Context, id milvus.CollectionID, change func(*metastore.Collection) error) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	c := *m.collections[id]
+	c.Schema.Fields = slices.Clone(c.Schema.Fields)
+	if err := change(&c); err != nil {
+		return err
+	}
+	m.collections[id] = &c
+	return nil
+}
+
 func (m *fakeMeta) CreatePartition(ctx context.Context, id milvus.CollectionID, name string) (p milvus.Partition, err error) {
 	n, _ := m.IDs(1)
 	p = milvus.Partition{ID: milvus.PartitionID(n), Name: name}

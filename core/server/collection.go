@@ -179,6 +179,23 @@ func (s *Server) AlterCollection(ctx context.Context, r *milvuspb.AlterCollectio
 	}))
 }
 
+// AddCollectionField adds a field, which must be nullable: rows that are there have its default, or NULL.
+func (s *Server) AddCollectionField(ctx context.Context, r *milvuspb.AddCollectionFieldRequest) (*commonpb.Status, error) {
+	c, err := s.collection(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	zone, err := zoneOf(c.Properties)
+	if err != nil {
+		return nil, err
+	}
+	f, err := declaredField(r.GetSchema(), zone)
+	if err != nil {
+		return nil, err
+	}
+	return ok(s.config.Engine.AddField(ctx, c, f))
+}
+
 // RenameCollection gives a collection another name, also in another database.
 func (s *Server) RenameCollection(ctx context.Context, r *milvuspb.RenameCollectionRequest) (*commonpb.Status, error) {
 	if err := checkName("collection", r.GetNewName()); err != nil {

@@ -92,6 +92,7 @@ func withStatus(reply proto.Message, make func() *commonpb.Status) proto.Message
 var legacy = map[status.Code]commonpb.ErrorCode{
 	status.CollectionMissing: commonpb.ErrorCode_CollectionNotExists,
 	status.InvalidParameter:  commonpb.ErrorCode_IllegalArgument,
+	status.SchemaMismatch:    commonpb.ErrorCode_SchemaMismatch,
 	status.PartitionMissing:  commonpb.ErrorCode_MetaFailed,
 	status.IndexMissing:      commonpb.ErrorCode_IndexNotExist,
 }

@@ -50,6 +50,22 @@ func declared(b []byte, zone *time.Location) (milvus.Schema, error) {
 	return out, nil
 }
 
+// declaredField reads the schema of a request to add a field.
+func declaredField(b []byte, zone *time.Location) (milvus.Field, error) {
+	var m pb.FieldSchema
+	if err := proto.Unmarshal(b, &m); err != nil {
+		return milvus.Field{}, status.Invalid("the schema is no FieldSchema: %v", err)
+	}
+	if err := storedDefault(&m, zone); err != nil {
+		return milvus.Field{}, err
+	}
+	f, err := pb.ToField(&m)
+	if err != nil {
+		return f, status.Invalid("%v", err)
+	}
+	return f, nil
+}
+
 // storedDefault turns the default of a declared field into the form that is stored: text of times and shapes, and the widest
 // integers and floats, which is what Python clients make of theirs.
 func storedDefault(f *pb.FieldSchema, zone *time.Location) error {

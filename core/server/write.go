@@ -84,7 +84,11 @@ func (s *Server) Delete(ctx context.Context, r *milvuspb.DeleteRequest) (*milvus
 func requestRows(c *metastore.Collection, r interface {
 	GetFieldsData() []*schemapb.FieldData
 	GetNumRows() uint32
+	GetSchemaTimestamp() uint64
 }) (engine.Rows, error) {
+	if known := r.GetSchemaTimestamp(); known != 0 && known < uint64(c.Updated) { // values of a field that was added may be among the dynamic ones
+		return engine.Rows{}, status.New(status.SchemaMismatch, "collection schema mismatch[collection=%s]", c.Schema.Name)
+	}
 	n := int(r.GetNumRows())
 	if n == 0 {
 		return engine.Rows{}, status.Invalid("invalid num_rows: 0, it should be greater than 0")

@@ -19,6 +19,7 @@ const (
 	Success            Code = 0
 	ServiceUnavailable Code = 2
 	CollectionMissing  Code = 100
+	SchemaMismatch     Code = 109
 	PartitionMissing   Code = 200
 	IndexMissing       Code = 700
 	DatabaseMissing    Code = 800

@@ -1,6 +1,7 @@
 """What else clients do: databases, aliases, partitions, dynamic fields, keys, indexes, searches: surface.py URI."""
 import logging
 import sys
+import time
 
 from pymilvus import DataType, MilvusClient
 
@@ -42,6 +43,33 @@ while batch := iterator.next():
 assert seen == list(range(15)), seen
 hits = client.search("quick", [[5.0, 0, 0, 1]], limit=2, filter='color == "red"', output_fields=["color"], search_params={"metric_type": "COSINE"})
 assert [h["id"] for h in hits[0]] == [5, 7] and hits[0][0]["entity"] == {"color": "red"}, hits
+
+# ---- a field that comes later: by another client, so that this one's idea of the schema is old
+client.flush("quick")
+client.create_snapshot("before", "quick")
+fails("must be nullable", client.add_collection_field, "quick", "size", DataType.INT64)
+fails("duplicated field name", client.add_collection_field, "quick", "vector", DataType.FLOAT_VECTOR, dim=4, nullable=True)
+other = MilvusClient(uri=uri)
+other.add_collection_field("quick", "size", DataType.INT32, desc="how large", nullable=True, default_value=3)
+other.add_collection_field("quick", "late", DataType.VARCHAR, max_length=10, nullable=True)
+client.insert("quick", [{"id": 100, "vector": [0, 0, 0, 9], "size": 8, "late": "x", "color": "new"}, {"id": 101, "vector": [0, 0, 0, 9]}])
+rows = client.query("quick", filter="id in [3, 100, 101]", output_fields=["size", "late", "color"])
+assert [dict(r) for r in rows] == [{"id": 3, "size": 3, "late": None, "color": "red"}, {"id": 100, "size": 8, "late": "x", "color": "new"}, {"id": 101, "size": 3, "late": None}], rows
+assert [r["id"] for r in client.query("quick", filter='late == "x" and size > 3')] == [100]
+client.flush("quick")
+client.create_snapshot("after", "quick")
+for name, fields, count in (("before", 2, 15), ("after", 4, 17)):
+    job = client.restore_snapshot(name, "quick", "quick_" + name)
+    while client.get_restore_snapshot_state(job).state != "RestoreSnapshotCompleted":
+        time.sleep(0.02)
+    shown = client.describe_collection("quick_" + name)["fields"]
+    assert len(shown) == fields and shown == client.describe_collection("quick")["fields"][:fields], shown
+    client.load_collection("quick_" + name)
+    assert client.query("quick_" + name, output_fields=["count(*)"]) == [{"count(*)": count}]
+    client.drop_collection("quick_" + name)
+client.delete("quick", ids=[100, 101])
+client.drop_snapshot("before", "quick")
+client.drop_snapshot("after", "quick")
 
 # ---- keys: automatic, text, upsert
 schema = client.create_schema(auto_id=True)
