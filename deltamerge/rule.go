@@ -26,6 +26,8 @@ type Scope struct {
 	Own     *Set             // the segment's deltalogs; may be nil
 	L0      []*Set           // sets of the L0 segments in scope
 	L0After milvus.Timestamp // delete_apply_start_after_timetick, an exclusive lower bound for L0 deletes
+	Dead    *Rows            // rows that deletes in scope are known to kill, beside those of the sets; nil: none are known
+	First   int64            // the number in Dead of the first row that is judged next
 }
 
 // Counts tells what became of rows: Rows = AfterCut + Deleted + Expired + those that live. A row counts once, in that order.
@@ -71,6 +73,7 @@ func (r Rule) Mask(s Scope, keys arrow.Array, eff []uint64, expiry *array.Timest
 	if err != nil {
 		return c, err
 	}
+	c.Deleted += s.Dead.Clear(s.First, live)
 	c.Expired = r.TTL.expire(eff, expiry, live)
 	return c, nil
 }

@@ -2,6 +2,7 @@ package deltamerge
 
 import (
 	"math/bits"
+	"unsafe"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
@@ -63,6 +64,58 @@ func (s *Set) Keys() int { return s.ints.n + len(s.strs.ends) }
 // Bytes is the memory that the set holds.
 func (s *Set) Bytes() int64 {
 	return int64(cap(s.ints.slots))*16 + int64(cap(s.strs.slots))*8 + int64(cap(s.strs.ends))*16 + int64(cap(s.strs.arena))
+}
+
+// Add adds a delete of an Int64 key.
+func (s *Set) Add(key int64, ts uint64) {
+	s.entries++
+	if ts > uint64(s.cut) {
+		s.afterCut++
+		return
+	}
+	s.ints.put(key, ts)
+}
+
+// AddText adds a delete of a text key, which is copied.
+func (s *Set) AddText(key []byte, ts uint64) {
+	s.entries++
+	if ts > uint64(s.cut) {
+		s.afterCut++
+		return
+	}
+	s.strs.put(unsafe.String(unsafe.SliceData(key), len(key)), ts)
+}
+
+// Reset empties the set and keeps its memory.
+func (s *Set) Reset() {
+	s.entries, s.afterCut, s.ints.n = 0, 0, 0
+	clear(s.ints.slots)
+	clear(s.strs.slots)
+	s.strs.ends, s.strs.arena = s.strs.ends[:0], s.strs.arena[:0]
+}
+
+// Newest returns the newest delete of the key at or before the cut, 0 if there is none.
+func (s *Set) Newest(key int64) uint64 {
+	if s.ints.n == 0 {
+		return 0
+	}
+	mask := uint64(len(s.ints.slots) - 1)
+	for i := mix(key, s.ints.shift()); ; i = (i + 1) & mask {
+		if t := s.ints.slots[i]; t.ts == 0 || t.key == key {
+			return t.ts
+		}
+	}
+}
+
+// NewestText is Newest for a text key.
+func (s *Set) NewestText(key []byte) uint64 {
+	if len(s.strs.ends) == 0 {
+		return 0
+	}
+	if e, _, ok := s.strs.find(unsafe.String(unsafe.SliceData(key), len(key)), xxh3.Hash(key)); ok {
+		return s.strs.ends[e].ts
+	}
+	return 0
 }
 
 // kill clears live[i] for every row whose key has a delete newer than max(eff[i], after).

@@ -47,6 +47,9 @@ type builder struct {
 	text    []byte
 	offsets []int32 // one more than texts
 	ts      []uint64
+
+	yield func(*Deletes) error // takes deletes as they come; nil: they are collected
+	done  int                  // deletes that it took
 }
 
 // maxReserve bounds what is allocated before a value has been seen.
@@ -54,7 +57,46 @@ const maxReserve = 1 << 16
 
 func (b *builder) reserve(rows int64) { b.ts = make([]uint64, 0, min(rows, maxReserve)) }
 
-func (b *builder) row() int { return len(b.ts) }
+func (b *builder) row() int { return b.done + len(b.ts) }
+
+// emit hands over what is complete: deletes that have both key and timestamp.
+func (b *builder) emit() error {
+	n := min(len(b.ts), b.keys())
+	if b.yield == nil || n == 0 {
+		return nil
+	}
+	d := &Deletes{PKType: b.pkType, TS: b.ts[:n]}
+	text := int32(0)
+	if b.pkType == milvus.TypeVarChar {
+		text = b.offsets[n]
+		d.Strings = stringArray(b.offsets[:n+1], b.text[:text])
+	} else {
+		d.Int64 = b.ints[:n]
+	}
+	if err := b.yield(d); err != nil {
+		return err
+	}
+	b.done += n
+	b.ts = append(b.ts[:0], b.ts[n:]...)
+	if b.pkType != milvus.TypeVarChar {
+		b.ints = append(b.ints[:0], b.ints[n:]...)
+		return nil
+	}
+	b.text = append(b.text[:0], b.text[text:]...)
+	b.offsets = append(b.offsets[:0], b.offsets[n:]...)
+	for i := range b.offsets {
+		b.offsets[i] -= text
+	}
+	return nil
+}
+
+// keys returns the number of keys that are held.
+func (b *builder) keys() int {
+	if b.pkType == milvus.TypeVarChar {
+		return len(b.offsets) - 1
+	}
+	return len(b.ints)
+}
 
 // use fixes the key type at the first delete and demands it of all others.
 func (b *builder) use(t milvus.DataType) error {

@@ -25,26 +25,48 @@ var parquetMagic = []byte("PAR1")
 // Read decodes a file of any form. The result does not point into b.
 func Read(b []byte) (*Deletes, error) {
 	out := &builder{}
-	if bytes.HasPrefix(b, parquetMagic) || bytes.HasPrefix(b, []byte("PARE")) {
-		if err := out.readBare(b); err != nil {
-			return nil, err
-		}
-		return out.deletes(), nil
-	}
-	f, err := binlog.Open(b)
-	if err != nil {
+	if err := out.read(b); err != nil {
 		return nil, err
+	}
+	return out.deletes(), nil
+}
+
+// Each decodes a file of any form a few pages at a time, in memory that does not grow with the file. What it hands to yield is
+// valid until yield returns; it may be followed by an error.
+func Each(b []byte, yield func(*Deletes) error) error {
+	var stop error
+	err := (&builder{yield: func(d *Deletes) error {
+		if stop = yield(d); stop != nil {
+			return errStop // the caller's error has no place in the file
+		}
+		return nil
+	}}).read(b)
+	if stop != nil {
+		return stop
+	}
+	return err
+}
+
+var errStop = errors.New("stopped")
+
+func (b *builder) read(file []byte) error {
+	if bytes.HasPrefix(file, parquetMagic) || bytes.HasPrefix(file, []byte("PARE")) {
+		return b.readBare(file)
+	}
+	f, err := binlog.Open(file)
+	if err != nil {
+		return err
 	}
 	for i := range f.Events {
 		e := &f.Events[i]
 		if e.Type != binlog.EventDelete {
-			return nil, corrupt("%v event in a deltalog", e.Type).At(e.Offset)
+			return corrupt("%v event in a deltalog", e.Type).At(e.Offset)
 		}
-		if err := out.readEvent(e, f.Descriptor.Extras.Version() == multiField); err != nil {
-			return nil, within(err, e.PayloadOffset())
+		if err := b.readEvent(e, f.Descriptor.Extras.Version() == multiField); err != nil {
+			return within(err, e.PayloadOffset())
 		}
 	}
-	return out.deletes(), nil
+	return nil
 }
 
 // within moves the offset of a payload's error to that of the file.
@@ -116,20 +138,50 @@ func (b *builder) readPairs(f *pages.File, pk, ts int) error {
 	if err := b.use(pkType); err != nil {
 		return err
 	}
-	first := len(b.ts)
-	if err := eachArray(f, ts, b.addTimestamps); err != nil {
+	return b.zip(f, pk, ts)
+}
+
+// zip reads the two columns side by side, a page of that which is behind at a time.
+func (b *builder) zip(f *pages.File, pk, ts int) error {
+	keys, err := f.Cursor(pk)
+	if err != nil {
 		return err
 	}
-	last := len(b.ts)
-	keys := 0
-	err := eachArray(f, pk, func(a arrow.Array) error {
-		keys += a.Len()
-		return b.addKeys(a, first+keys-a.Len())
-	})
-	if err == nil && keys != last-first {
-		err = corrupt("%d keys and %d timestamps", keys, last-first)
+	times, err := f.Cursor(ts)
+	if err != nil {
+		return err
 	}
-	return err
+	var noKeys, noTimes bool
+	for !noKeys || !noTimes {
+		if !noTimes && (noKeys || len(b.ts) <= b.keys()) {
+			noTimes, err = next(times, b.addTimestamps)
+		} else {
+			noKeys, err = next(keys, b.addKeys)
+		}
+		if err == nil {
+			err = b.emit()
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if len(b.ts) != b.keys() {
+		return corrupt("%d keys and %d timestamps", b.done+b.keys(), b.done+len(b.ts))
+	}
+	return nil
+}
+
+// next calls f with the rows of the column's next page, or reports that there are no more.
+func next(c *pages.Cursor, f func(arrow.Array) error) (end bool, err error) {
+	a, err := c.Next()
+	if errors.Is(err, io.EOF) {
+		return true, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	defer a.Release()
+	return false, f(a)
 }
 
 // readCells decodes a file with one text column.
@@ -150,7 +202,7 @@ func (b *builder) readCells(f *pages.File) error {
 				return err
 			}
 		}
-		return nil
+		return b.emit()
 	})
 }
 
@@ -164,8 +216,9 @@ func (b *builder) addTimestamps(a arrow.Array) error {
 	return nil
 }
 
-// addKeys appends a part of the column of keys; row is its first one's number.
-func (b *builder) addKeys(a arrow.Array, row int) error {
+// addKeys appends a part of the column of keys.
+func (b *builder) addKeys(a arrow.Array) error {
+	row := b.done + b.keys()
 	if a.NullN() > 0 {
 		return corrupt("%d of the keys from row %d on are NULL", a.NullN(), row)
 	}
@@ -204,18 +257,8 @@ func eachArray(file *pages.File, column int, f func(arrow.Array) error) error {
 	if err != nil {
 		return err
 	}
-	for {
-		a, err := c.Next()
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		err = f(a)
-		a.Release()
-		if err != nil {
-			return err
-		}
+	for end := false; !end && err == nil; {
+		end, err = next(c, f)
 	}
+	return err
 }
