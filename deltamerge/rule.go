@@ -78,6 +78,9 @@ func (r Rule) Mask(s Scope, keys arrow.Array, eff []uint64, expiry *array.Timest
 	return c, nil
 }
 
+// Applies sets live[i] where the delete at ts[i] counts, which it does at or before the cut, and returns how many do.
+func (r Rule) Applies(ts []uint64, live []bool) int64 { return int64(len(ts)) - r.cut(ts, live) }
+
 func (r Rule) cut(eff []uint64, live []bool) int64 {
 	var after int64
 	for i, e := range eff {

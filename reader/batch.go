@@ -20,6 +20,7 @@ type batcher struct {
 
 	live []bool
 	eff  []uint64
+	lent compacted
 }
 
 // next handles the next rows, as many as lie in one page of every column, and returns their number; 0 at the end.
@@ -43,6 +44,9 @@ func (b *batcher) next(yield func(arrow.RecordBatch) error) (int, error) {
 	if err := b.judge(rows, bads, n); err != nil {
 		return 0, err
 	}
+	if s := b.scan; s.keys != nil {
+		return n, s.keys.visit(b.segment, b.scope.First, rows[s.key.ID], b.eff, b.live)
+	}
 	b.countUnread(unread)
 	runs := runsOf(b.live)
 	if len(runs) == 0 {
@@ -52,7 +56,9 @@ func (b *batcher) next(yield func(arrow.RecordBatch) error) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	return n, yield(batch)
+	err = yield(batch)
+	b.lent.giveBack()
+	return n, err
 }
 
 // judge fills live and eff for the n rows and counts.
@@ -70,11 +76,13 @@ func (b *batcher) judge(rows map[milvus.FieldID]arrow.Array, bads map[milvus.Fie
 	if expires(b.scan.rule) {
 		expiry = rows[b.scan.rule.TTL.Field].(*array.Timestamp)
 	}
+	b.scope.First = b.counts.Rows // rows that were passed over are counted, too: this is the row's number in the segment
 	counts, err := b.scan.rule.Mask(b.scope, rows[b.scan.key.ID], b.eff, expiry, b.live)
 	if err != nil {
 		return err
 	}
 	b.counts.Counts.Add(counts)
+	b.counts.Deduplicated += b.scan.older[b.segment.ID].Clear(b.scope.First, b.live)
 	b.dropBad(bads)
 	return b.filter(rows, n)
 }
@@ -146,7 +154,7 @@ func (b *batcher) build(rows map[milvus.FieldID]arrow.Array, runs []run) (arrow.
 		case c.array != nil:
 			out[i], err = zip(c, rows, runs)
 		default:
-			out[i], err = compact(rows[c.field.ID], runs)
+			out[i], err = b.lent.compact(rows[c.field.ID], runs)
 		}
 		if err != nil {
 			return nil, err

@@ -49,3 +49,12 @@ func (b *Budget) Keep(ctx context.Context, n int64) error {
 	b.left.Add(-n)
 	return nil
 }
+
+// Hold makes n bytes that the caller has acquired kept for good.
+func (b *Budget) Hold(n int64) { b.left.Add(-n) }
+
+// Return gives back n bytes that were kept for good.
+func (b *Budget) Return(n int64) {
+	b.left.Add(n)
+	b.sem.Release(n)
+}

@@ -2,6 +2,7 @@ package reader
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"slices"
@@ -53,43 +54,83 @@ func (g *l0Group) covers(seg *milvus.Segment) bool {
 	return sameChannel && (g.partition == seg.Partition || g.partition == milvus.AllPartitions)
 }
 
-// loadL0 reads the deletes of all L0 segments, once: they are shared by all segments and kept until the scan ends.
-func (s *Scan) loadL0(ctx context.Context, counts *Counts) error {
-	s.l0Lock.Lock()
-	defer s.l0Lock.Unlock()
+// prepare does what comes before the first segment is read, once: it reads the deletes of all L0 segments into memory, or joins
+// those that do not fit with the keys of the segments, and finds the rows that Dedupe leaves out. What is needed of it later is
+// kept until the scan ends.
+func (s *Scan) prepare(ctx context.Context, counts *Counts) error {
+	s.prepared.Lock()
+	defer s.prepared.Unlock()
+	if s.ready {
+		return nil
+	}
+	if !s.joins.l0 {
+		kept, err := s.loadL0(ctx, counts)
+		if errors.Is(err, fault.ErrLimit) && s.opts.TempDir != "" { // there are more than metadata says
+			s.dropL0(kept)
+			s.joins.l0, err = true, nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if err := s.joinDeletes(ctx, counts); err != nil {
+		return err
+	}
+	if err := s.dedupe(ctx, counts); err != nil {
+		return err
+	}
+	s.ready = true
+	return nil
+}
+
+// loadL0 reads the deletes of all L0 segments that are not there yet, and returns the memory that was kept for them.
+func (s *Scan) loadL0(ctx context.Context, counts *Counts) (kept int64, err error) {
 	for _, g := range s.l0 {
 		if g.set != nil {
 			continue
 		}
 		set := deltamerge.NewSet(s.rule.AsOf)
 		for _, seg := range g.segments {
-			if err := s.keepDeletes(ctx, seg, set, counts); err != nil {
-				return fmt.Errorf("deletes of L0 segment %d: %w", seg.ID, err)
+			n, err := s.keepDeletes(ctx, seg, set, counts)
+			if kept += n; err != nil {
+				return kept, fmt.Errorf("deletes of L0 segment %d: %w", seg.ID, err)
 			}
 		}
 		g.set = set
 	}
-	return nil
+	return kept, nil
+}
+
+// dropL0 forgets what loadL0 read.
+func (s *Scan) dropL0(kept int64) {
+	for _, g := range s.l0 {
+		g.set = nil
+	}
+	s.opts.Budget.Return(kept)
+	s.deletes.Store(0)
+	s.deletesAfterCut.Store(0)
 }
 
 // keepDeletes reads the deltalogs of an L0 segment, a few at a time, each time within the budget. What the set grows by is
 // kept for good. All of this comes before anything else of the budget is acquired by the scan.
-func (s *Scan) keepDeletes(ctx context.Context, seg *milvus.Segment, set *deltamerge.Set, counts *Counts) error {
+func (s *Scan) keepDeletes(ctx context.Context, seg *milvus.Segment, set *deltamerge.Set, counts *Counts) (kept int64, err error) {
 	for group := range deltalogs(seg) {
 		need, before := deletesNeed(group), set.Bytes()
 		if err := s.opts.Budget.Acquire(ctx, need); err != nil {
-			return err
+			return kept, err
 		}
 		err := s.addDeletes(ctx, group, set, counts)
 		s.opts.Budget.Release(need)
-		if err == nil {
-			err = s.opts.Budget.Keep(ctx, set.Bytes()-before)
-		}
 		if err != nil {
-			return err
+			return kept, err
 		}
+		grown := set.Bytes() - before
+		if err := s.opts.Budget.Keep(ctx, grown); err != nil {
+			return kept, err
+		}
+		kept += grown
 	}
-	return nil
+	return kept, nil
 }
 
 // bytesPerDelete of memory are taken by a delete while it is decoded and held.
@@ -116,14 +157,18 @@ func deltalogs(seg *milvus.Segment) iter.Seq[[]milvus.Binlog] {
 	}
 }
 
-// scope collects what applies to the segment. L0 deletes must have been loaded.
+// scope collects what applies to the segment. The scan must be prepared.
 func (s *Scan) scope(ctx context.Context, seg *milvus.Segment, counts *Counts) (deltamerge.Scope, error) {
-	sc := deltamerge.Scope{Commit: seg.CommitTimestamp, L0After: seg.DeleteApplyStart, Own: deltamerge.NewSet(s.rule.AsOf)}
+	sc := deltamerge.Scope{Commit: seg.CommitTimestamp, L0After: seg.DeleteApplyStart, Dead: s.joins.dead[seg.ID]}
 	for _, g := range s.l0 {
-		if g.covers(seg) {
+		if g.set != nil && g.covers(seg) {
 			sc.L0 = append(sc.L0, g.set)
 		}
 	}
+	if s.noOwn(seg) {
+		return sc, nil
+	}
+	sc.Own = deltamerge.NewSet(s.rule.AsOf)
 	for group := range deltalogs(seg) {
 		if err := s.addDeletes(ctx, group, sc.Own, counts); err != nil {
 			return sc, fmt.Errorf("deletes: %w", err)
@@ -174,11 +219,16 @@ func (s *Scan) readDeltalog(ctx context.Context, b milvus.Binlog) (*deltalog.Del
 	if err != nil {
 		return nil, 0, fault.Place(err, b.File.String())
 	}
-	if b.Entries > 0 && int64(d.Len()) != b.Entries {
-		return nil, 0, fault.Corrupt("read deltalog", "the file holds %d deletes, metadata says %d", d.Len(), b.Entries).On(b.File.String())
+	return d, int64(len(body)), s.checkDeletes(b, d, int64(d.Len()))
+}
+
+// checkDeletes compares deletes, of a file that has so many, with metadata and the type of the key.
+func (s *Scan) checkDeletes(b milvus.Binlog, d *deltalog.Deletes, inFile int64) error {
+	if b.Entries > 0 && inFile != b.Entries {
+		return fault.Corrupt("read deltalog", "the file holds %d deletes, metadata says %d", inFile, b.Entries).On(b.File.String())
 	}
 	if d.Len() > 0 && (d.PKType == milvus.TypeInt64) != (s.key.Type == milvus.TypeInt64) {
-		return nil, 0, fault.Corrupt("read deltalog", "deletes have %s keys, the collection has %s", d.PKType, s.key.Type).On(b.File.String())
+		return fault.Corrupt("read deltalog", "deletes have %s keys, the collection has %s", d.PKType, s.key.Type).On(b.File.String())
 	}
-	return d, int64(len(body)), nil
+	return nil
 }

@@ -142,7 +142,7 @@ func (s *Scan) readGroups(ctx context.Context, seg *milvus.Segment, counts *Coun
 
 // needGroups estimates the memory that reading a V2 or V3 segment takes: its deletes and an open column of each field.
 func (s *Scan) needGroups(seg *milvus.Segment) int64 {
-	return needDeletes(seg) + int64(len(s.reads()))*columnReserve + s.nulls(chunk{rows: seg.Rows}) + s.needConverted(seg)
+	return s.needDeletes(seg) + int64(len(s.reads()))*columnReserve + s.nulls(chunk{rows: seg.Rows}) + s.needConverted(seg)
 }
 
 // columnReserve is the memory of one open column: what is read ahead and its decoded page.
@@ -314,6 +314,9 @@ func (c *groupColumn) advance() error {
 	}
 	if c.pages, err = f.Cursor(index); err != nil {
 		return err
+	}
+	if c.group.scan.opts.Reuse {
+		c.pages.Reuse()
 	}
 	c.skip = c.group.logs[c.at].First
 	if c.left, err = c.group.rowsOf(c.at); err != nil {

@@ -61,6 +61,15 @@ const (
 	TextNull UnreadableText = "null" // the value becomes NULL; every TEXT column is optional then
 )
 
+// Dedupe says which of several live rows with one key come out.
+type Dedupe string
+
+// The modes of --dedupe. The zero value is DedupeOff.
+const (
+	DedupeOff    Dedupe = "off"    // all of them: Milvus counts them all
+	DedupeNewest Dedupe = "newest" // that of the newest effective timestamp; of equal ones, of the highest segment id, and there the last
+)
+
 // Options select what is read. They are part of an export's fingerprint.
 type Options struct {
 	Columns    []string // field names in any order; nil: all
@@ -76,15 +85,22 @@ type Options struct {
 	Now   time.Time // for TTLNow
 	OnBad BadRows
 
+	// Dedupe judges the live rows of the selected partitions, before Where and OnBad: an older row never comes out in place of
+	// a newer one that those leave out.
+	Dedupe Dedupe
+
 	UnreadableText UnreadableText
 	Vortex         Converter // nil: Vortex files are not read. No part of the fingerprint: rows are the same, or are refused without
 
 	CheckJSON    bool // a JSON value that is not JSON does not fit its field
 	CheckVariant bool // nor one that can't be a Parquet variant
 
-	MaxBatchRows int // 0: DefaultBatchRows
+	Reuse        bool // batches end with the call that they are handed to, which keeps nothing of them
+	MaxBatchRows int  // 0: DefaultBatchRows
 	Budget       *Budget
 	Opener       *objstore.Opener
+	TempDir      string // of files for deletes and keys that do not fit into Budget; "": they are ErrLimit
+	SpillAfter   int64  // bytes of deletes and keys that are held in memory at most; 0: what Budget has room for
 }
 
 // DefaultBatchRows bounds a batch. Most are smaller: one ends where a page of any column ends.
@@ -97,7 +113,11 @@ func (o Options) check() error {
 			return fault.New(ErrSelect, "select "+what, "the list of %s is empty", what).WithHint("without a list, all are read")
 		}
 	}
-	return nil
+	switch o.Dedupe {
+	case "", DedupeOff, DedupeNewest:
+		return nil
+	}
+	return fault.Unsupported("plan", "dedupe mode %q", o.Dedupe).WithHint("there are off and newest")
 }
 
 func (o Options) withDefaults() Options {
@@ -106,6 +126,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.OnBad == "" {
 		o.OnBad = BadFail
+	}
+	if o.Dedupe == "" {
+		o.Dedupe = DedupeOff
 	}
 	if o.UnreadableText == "" {
 		o.UnreadableText = TextFail

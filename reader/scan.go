@@ -26,18 +26,24 @@ type Scan struct {
 	key      milvus.Field
 	expiry   *milvus.Field // the field of TTL.Field
 	rule     deltamerge.Rule
-	l0Lock   sync.Mutex // held while L0 deletes are read
 	l0       []*l0Group
 
-	deletes, deletesAfterCut atomic.Int64
+	prepared sync.Mutex                            // held while what comes before the first segment is done
+	ready    bool                                  // it is done
+	joins    joins                                 // deletes that do not fit into memory
+	older    map[milvus.SegmentID]*deltamerge.Rows // rows that Dedupe leaves out
+	keys     *keyReader                            // of a scan of keys alone, else nil
+
+	deletes, deletesAfterCut, spilled atomic.Int64
 }
 
 // Counts tells what became of the rows of what was read. Counts.Counts.Live() rows passed the rules, Written() came out.
 type Counts struct {
 	deltamerge.Counts
-	Filtered   int64 // live rows that the filter did not select
-	BadSkipped int64 // rows left out by BadSkip
-	BadNulls   int64 // values made NULL by BadNull
+	Deduplicated int64 // live rows left out by Dedupe
+	Filtered     int64 // live rows that the filter did not select
+	BadSkipped   int64 // rows left out by BadSkip
+	BadNulls     int64 // values made NULL by BadNull
 
 	UnreadableText map[string]int64 // texts of rows that came out made NULL by TextNull, by field; nil: none
 	Bytes          int64            // compressed bytes read
@@ -45,11 +51,12 @@ type Counts struct {
 }
 
 // Written returns the number of rows that came out.
-func (c Counts) Written() int64 { return c.Live() - c.Filtered - c.BadSkipped }
+func (c Counts) Written() int64 { return c.Live() - c.Deduplicated - c.Filtered - c.BadSkipped }
 
 // Add adds b to c.
 func (c *Counts) Add(b Counts) {
 	c.Counts.Add(b.Counts)
+	c.Deduplicated += b.Deduplicated
 	c.Filtered += b.Filtered
 	c.BadSkipped += b.BadSkipped
 	c.BadNulls += b.BadNulls
@@ -97,7 +104,11 @@ func Open(snap *describe.Snapshot, opts Options) (*Scan, error) {
 	if err := s.planRule(); err != nil {
 		return nil, err
 	}
-	return s, s.planSegments()
+	if err := s.planSegments(); err != nil {
+		return nil, err
+	}
+	s.planJoins()
+	return s, nil
 }
 
 // checkFilter refuses a filter over fields that are not readable.
@@ -206,6 +217,9 @@ func (s *Scan) Rule() deltamerge.Rule { return s.rule }
 
 // Deletes returns how many deletes were read so far and how many of them are newer than the cut.
 func (s *Scan) Deletes() (entries, afterCut int64) { return s.deletes.Load(), s.deletesAfterCut.Load() }
+
+// Spilled returns the bytes that were written to temporary files.
+func (s *Scan) Spilled() int64 { return s.spilled.Load() }
 
 // Bytes returns the recorded sizes of the files that reading the segment asks for; its deletes included, L0 left out.
 func (s *Scan) Bytes(seg *milvus.Segment) int64 {

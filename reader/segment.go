@@ -7,6 +7,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/snapexport/snapexport/buffer"
 	"github.com/snapexport/snapexport/deltamerge"
 	"github.com/snapexport/snapexport/fault"
 	"github.com/snapexport/snapexport/format/binlog"
@@ -25,7 +26,7 @@ func (s *Scan) Read(ctx context.Context, seg *milvus.Segment, yield func(arrow.R
 }
 
 func (s *Scan) read(ctx context.Context, seg *milvus.Segment, counts *Counts, yield func(arrow.RecordBatch) error) error {
-	if err := s.loadL0(ctx, counts); err != nil {
+	if err := s.prepare(ctx, counts); err != nil {
 		return err
 	}
 	if seg.StorageVersion != milvus.StorageV1 {
@@ -58,15 +59,10 @@ func (s *Scan) read(ctx context.Context, seg *milvus.Segment, counts *Counts, yi
 // pageReserve is the memory of a column's decoded page.
 const pageReserve = 4 << 20
 
-// Need returns the most memory that reading any one segment takes, with what L0 segments keep for good: an export whose
+// Need returns the most memory that reading any one segment takes, with what deletes and Dedupe keep for good: an export whose
 // budget is smaller can't end well. It is known from metadata.
 func (s *Scan) Need() (int64, error) {
-	var most, kept int64
-	for _, g := range s.l0 {
-		for _, seg := range g.segments {
-			kept += needDeletes(seg)
-		}
-	}
+	var most int64
 	for _, seg := range s.segments {
 		if seg.StorageVersion != milvus.StorageV1 {
 			most = max(most, s.needGroups(seg))
@@ -78,7 +74,8 @@ func (s *Scan) Need() (int64, error) {
 		}
 		most = max(most, s.needChunks(seg, chunks))
 	}
-	return most + kept, nil
+	before, kept, err := s.needPrepare()
+	return max(most, before) + kept, err
 }
 
 // needChunks estimates the memory that reading the V1 segment takes: its deletes and its largest chunk.
@@ -87,15 +84,7 @@ func (s *Scan) needChunks(seg *milvus.Segment, chunks []chunk) int64 {
 	for _, c := range chunks {
 		largest = max(largest, c.bytes()+int64(len(c.files))*min(pageReserve, max(c.rows, 1)*64)+s.nulls(c))
 	}
-	return needDeletes(seg) + largest
-}
-
-// needDeletes estimates the memory that the segment's own deletes take.
-func needDeletes(seg *milvus.Segment) (n int64) {
-	for group := range deltalogs(seg) {
-		n += deletesNeed(group)
-	}
-	return n
+	return s.needDeletes(seg) + largest
 }
 
 // nulls returns the memory that NULLs of dense vectors can take beside what their files hold.
@@ -115,7 +104,13 @@ func (s *Scan) readChunk(ctx context.Context, seg *milvus.Segment, c chunk, scop
 	if err != nil {
 		return err
 	}
-	return s.walk(ctx, seg, cursors, rows, scope, counts, yield)
+	if err := s.walk(ctx, seg, cursors, rows, scope, counts, yield); err != nil || !s.opts.Reuse {
+		return err
+	}
+	for _, c := range cursors {
+		buffer.Put(c.body)
+	}
+	return nil
 }
 
 // walk goes through aligned cursors of the given number of rows.
@@ -126,7 +121,7 @@ func (s *Scan) walk(ctx context.Context, seg *milvus.Segment, cursors map[milvus
 		counts.Filtered += rows
 		return nil
 	}
-	b := &batcher{scan: s, segment: seg, scope: scope, cursors: cursors, counts: counts}
+	b := &batcher{scan: s, segment: seg, scope: scope, cursors: cursors, counts: counts, lent: compacted{reuse: s.opts.Reuse}}
 	var done int64
 	for {
 		if err := ctx.Err(); err != nil {
@@ -172,7 +167,10 @@ func (s *Scan) openChunk(ctx context.Context, c chunk, counts *Counts) (map[milv
 			if err != nil {
 				return fault.Place(err, b.File.String())
 			}
-			opened[i].pages, events[i] = col, col.Events()
+			if s.opts.Reuse {
+				col.Reuse()
+			}
+			opened[i].body, opened[i].pages, events[i] = body, col, col.Events()
 			return nil
 		})
 	}
