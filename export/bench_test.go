@@ -33,7 +33,7 @@ func BenchmarkExport(b *testing.B) {
 			var rows int64
 			for i := 0; b.Loop(); i++ {
 				budget := reader.NewBudget(512 << 20)
-				ropts := reader.Options{Budget: budget, Opener: opener}
+				ropts := reader.Options{Budget: budget, Opener: opener, Reuse: true}
 				opts := export.Options{Target: filepath.Join(b.TempDir(), fmt.Sprint(i)), Format: export.FormatParquet, Workers: workers, RunID: "bench"}
 				scan, err := reader.Open(snap, ropts)
 				if err != nil {

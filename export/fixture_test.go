@@ -52,7 +52,7 @@ func resolve(t testing.TB, opener *objstore.Opener, path string) *describe.Snaps
 
 // run exports a snapshot as a process of its own would.
 func run(ctx context.Context, opener *objstore.Opener, snap *describe.Snapshot, ropts reader.Options, opts export.Options) (*export.Result, error) {
-	ropts.Opener, ropts.Budget = opener, reader.NewBudget(reader.DefaultMemory)
+	ropts.Opener, ropts.Budget, ropts.Reuse = opener, reader.NewBudget(reader.DefaultMemory), true
 	scan, err := reader.Open(snap, ropts)
 	if err != nil {
 		return nil, err

@@ -8,8 +8,10 @@ import (
 	"os"
 	"path"
 	"sync"
+	"sync/atomic"
 	"syscall"
 
+	"github.com/snapexport/snapexport/buffer"
 	"github.com/snapexport/snapexport/fault"
 )
 
@@ -19,6 +21,8 @@ type local struct {
 	dir  string // absolute
 	uri  string
 	temp tempNames
+
+	plain atomic.Bool // the file system has no reflinks
 
 	mu   sync.Mutex
 	root *os.Root // opened at first use; nil until the directory exists
@@ -173,7 +177,7 @@ func readFile(ctx context.Context, f *os.File, off, n int64) ([]byte, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	b := make([]byte, n)
+	b := buffer.Get(int(n))
 	if _, err := io.ReadFull(io.NewSectionReader(f, off, n), b); err != nil {
 		if errors.Is(err, io.EOF) {
 			err = io.ErrUnexpectedEOF

@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 
+	"github.com/snapexport/snapexport/buffer"
 	"github.com/snapexport/snapexport/fault"
 )
 
@@ -83,7 +84,7 @@ func (s *s3Store) ReadAll(ctx context.Context, key string, limit int64) ([]byte,
 
 // readBody reads exactly n bytes and the end of the body.
 func readBody(body io.Reader, n int64) ([]byte, error) {
-	b := make([]byte, n)
+	b := buffer.Get(int(n))
 	if got, err := io.ReadFull(body, b); err != nil {
 		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 			return nil, fmt.Errorf("the body ended after %d of %d bytes: %w", got, n, io.ErrUnexpectedEOF)

@@ -34,7 +34,7 @@ type Lister interface {
 	Dirs(ctx context.Context, prefix string) iter.Seq2[string, error]
 }
 
-// Reader reads objects. A key without an object is fault.ErrMissing.
+// Reader reads objects. A key without an object is fault.ErrMissing. What it returns is the caller's, who may give it to buffer.Put.
 type Reader interface {
 	Stat(ctx context.Context, key string) (Object, error)
 	// ReadAll returns a whole object; fault.ErrLimit, before any of it is read, if it has more than limit bytes.

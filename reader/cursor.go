@@ -29,6 +29,7 @@ type cursor struct {
 	scan    *Scan
 	field   milvus.Field
 	name    string // of the file, for errors
+	body    []byte // of a V1 file
 	pages   source // nil: a constant
 	bad     BadRows
 	json    bool // check that JSON is JSON

@@ -4,7 +4,8 @@
 //   - [Open] checks, from metadata alone, everything that can be: versions, types, files for every field, row counts.
 //     What can't be read is an error there, before a byte of data was asked for.
 //   - [Scan.Read] reads one segment and hands its live rows over, batch by batch, in file order. Segments can be read at
-//     the same time from several goroutines. A batch is valid until the callback returns unless it is retained.
+//     the same time from several goroutines. A batch is valid until the callback returns unless it is retained;
+//     with Options.Reuse its memory is then used again, retained or not.
 //   - Every file that a segment needs is read to its declared number of rows, or Read fails. Nothing is skipped silently;
 //     what was left out by a rule is in [Counts].
 //   - Memory: compressed files of the chunks being read, one decoded page per column, and the delete sets are taken from

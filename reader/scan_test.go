@@ -58,7 +58,7 @@ func snapshot(c *fixture.Collection) *describe.Snapshot {
 
 // rows reads everything, as JSON lines in order of segments.
 func rows(snap *describe.Snapshot, opts Options) (out []string, all Counts, err error) {
-	opts.Opener = objstore.NewOpener(objstore.Config{})
+	opts.Opener, opts.Reuse = objstore.NewOpener(objstore.Config{}), true
 	scan, err := Open(snap, opts)
 	if err != nil {
 		return nil, all, err

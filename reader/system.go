@@ -14,7 +14,7 @@ import (
 func (b *batcher) system(c *column, rows map[milvus.FieldID]arrow.Array, runs []run, n int) (arrow.Array, error) {
 	switch c.system {
 	case SystemRowID:
-		return compact(rows[milvus.RowIDField], runs)
+		return b.lent.compact(rows[milvus.RowIDField], runs)
 	case SystemPartition:
 		return repeatString(b.partitionName(), n), nil
 	case SystemSegment:

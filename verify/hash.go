@@ -58,6 +58,7 @@ type hashColumn struct {
 	index   int    // in the batch
 	id      int64  // Milvus field id
 	encoder encode // of the batch at hand
+	lane    lane   // which has no head if the column is none
 }
 
 // NewHasher returns a hasher of the columns that carry a Milvus field id (metadata key "milvus.field_id"), in order of that
@@ -90,11 +91,16 @@ func (h *Hasher) Add(batch arrow.RecordBatch) error {
 		if c.encoder, err = h.encoderOf(batch, c.index); err != nil {
 			return fmt.Errorf("column %s: %w", batch.ColumnName(c.index), err)
 		}
+		c.lane = laneOf(c.id, batch.Column(c.index), c.encoder)
 	}
 	for r := range int(batch.NumRows()) {
 		row := h.row[:0]
-		for _, c := range h.columns {
-			row = appendCell(row, c.id, c.encoder, r)
+		for i := range h.columns {
+			if c := &h.columns[i]; c.lane.head != nil {
+				row = c.lane.append(row, r)
+			} else {
+				row = appendCell(row, c.id, c.encoder, r)
+			}
 		}
 		x := xxh3.Hash128(row)
 		h.sum = h.sum.Add(Hash{x.Hi, x.Lo, 1})

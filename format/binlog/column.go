@@ -17,6 +17,7 @@ type Column struct {
 	rows   int64
 	at     int // part that cursor reads
 	cursor *pages.Cursor
+	reuse  bool
 }
 
 // part is the payload of one event.
@@ -51,6 +52,9 @@ func (f *File) Column(field milvus.Field) (*Column, error) {
 	return c, nil
 }
 
+// Reuse makes an array of Next valid only until Next is called again, whose memory is used once more.
+func (c *Column) Reuse() { c.reuse = true }
+
 // Rows returns the number of rows that the payloads declare. Next fails if they do not have them.
 func (c *Column) Rows() int64 { return c.rows }
 
@@ -70,7 +74,9 @@ func (c *Column) Next() (arrow.Array, error) {
 			if err != nil {
 				return nil, at(err, p.base)
 			}
-			c.cursor = cursor
+			if c.cursor = cursor; c.reuse {
+				cursor.Reuse()
+			}
 		}
 		a, err := c.cursor.Next()
 		if err == nil {

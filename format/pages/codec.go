@@ -13,6 +13,8 @@ import (
 	"github.com/klauspost/compress/zstd"
 	"github.com/parquet-go/parquet-go/format"
 	"github.com/pierrec/lz4/v4"
+
+	"github.com/snapexport/snapexport/buffer"
 )
 
 // zstdSlack is the room behind the output that lets the decoder use its fast path.
@@ -41,7 +43,7 @@ func decompress(codec format.CompressionCodec, src []byte, size int) ([]byte, er
 		out, err = unsnappy(src, size)
 	case format.Lz4Raw:
 		var n int
-		out = make([]byte, size)
+		out = buffer.Get(size)
 		n, err = lz4.UncompressBlock(src, out)
 		out = out[:max(n, 0)]
 	case format.Gzip:
@@ -87,7 +89,7 @@ func unzstd(src []byte, size int) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return d.DecodeAll(src, make([]byte, 0, size+zstdSlack))
+	return d.DecodeAll(src, buffer.Get(size + zstdSlack)[:0])
 }
 
 func unsnappy(src []byte, size int) ([]byte, error) {
@@ -98,7 +100,7 @@ func unsnappy(src []byte, size int) ([]byte, error) {
 	if n != size {
 		return nil, fmt.Errorf("%d bytes were declared, the snappy block says %d", size, n)
 	}
-	return snappy.Decode(make([]byte, size), src)
+	return snappy.Decode(buffer.Get(size), src)
 }
 
 func ungzip(src []byte, size int) ([]byte, error) {

@@ -5,13 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/apache/arrow-go/v18/arrow/bitutil"
 	"github.com/apache/arrow-go/v18/arrow/memory"
 
+	"github.com/snapexport/snapexport/buffer"
 	"github.com/snapexport/snapexport/fault"
 )
 
@@ -30,6 +30,34 @@ type Cursor struct {
 	open  *openRow
 	src   source
 	err   error
+
+	reuse bool
+	lent  [][]byte // memory of the last array that is not the page's
+}
+
+// Reuse makes the cursor use memory again: from then on an array is valid until Next is called again.
+func (c *Cursor) Reuse() { c.reuse, c.src.reuse = true, true }
+
+// lend notes memory that ends with the array at hand.
+func (c *Cursor) lend(b []byte) {
+	if c.reuse {
+		c.lent = append(c.lent, b)
+	}
+}
+
+// giveBack ends the last array.
+func (c *Cursor) giveBack() {
+	for _, b := range c.lent {
+		buffer.Put(b)
+	}
+	c.lent = c.lent[:0]
+}
+
+// release gives back what a page or a dictionary was decompressed into.
+func (c *Cursor) release(memory []byte) {
+	if c.reuse && memory != nil {
+		buffer.Put(memory)
+	}
 }
 
 // Cursor returns a cursor over all row groups of the column, or over the named ones only. ErrUnsupported if the column's
@@ -107,6 +135,7 @@ func (c *Cursor) Next() (out arrow.Array, err error) {
 	if c.err != nil {
 		return nil, c.err
 	}
+	c.giveBack()
 	defer func() {
 		if r := recover(); r != nil { // a decoder met bytes that it did not foresee; nothing was shared with it
 			out, err = nil, corrupt(c.offset(), "decoding failed: %v", r)
@@ -158,6 +187,7 @@ func (c *Cursor) turn() (bool, error) {
 		if err := c.page.finish(); err != nil {
 			return false, located(err, c.offset())
 		}
+		c.release(c.page.memory)
 	}
 	var err error
 	c.page, err = c.chunk.next()
@@ -174,6 +204,7 @@ func (c *Cursor) endGroup() (arrow.Array, error) {
 	if c.rows != want {
 		return nil, corrupt(c.chunk.chunk.end, "%d rows were found, %d are declared", c.rows, want)
 	}
+	c.release(c.chunk.memory)
 	c.chunk = nil
 	return nil, nil
 }
@@ -272,6 +303,9 @@ func (c *Cursor) fixedValues() (arrow.Array, error) {
 	if err != nil {
 		return nil, err
 	}
+	if _, gathered := p.fixed.(*dictFixed); gathered {
+		c.lend(values)
+	}
 	p.pos += n
 	if set < n {
 		values = spread(values, width, valid, n)
@@ -341,7 +375,7 @@ func (c *Cursor) byteArrays() (arrow.Array, error) {
 	}
 	p := c.page
 	most := min(p.left(), maxBatchRows)
-	offsets := make([]int32, 1, min(most, 1<<16)+1)
+	offsets := append(offsetsOf(min(most, 1<<16) + 1)[:0], 0)
 	var data []byte
 	n := 0
 	for n < most && len(data) < maxBatchBytes {
@@ -353,13 +387,14 @@ func (c *Cursor) byteArrays() (arrow.Array, error) {
 			data = append(data, v...)
 		}
 		if n++; n == sampled { // the rest is likely to be as long
-			data = slices.Grow(data, min(len(data)/sampled*(most-sampled)*9/8, maxBatchBytes))
+			data = append(buffer.Get(len(data) + min(len(data)/sampled*(most-sampled)*9/8, maxBatchBytes))[:0], data...)
 		}
 		offsets = append(offsets, int32(len(data)))
 	}
 	valid, set := p.validity(n)
 	p.pos += n
-	return c.make(n, n-set, valid, arrow.Int32Traits.CastToBytes(offsets), data), nil
+	c.lend(data)
+	return c.texts(n, n-set, valid, offsets, data), nil
 }
 
 // plainByteArrays drops the length prefixes, in place where the page is ours.
@@ -375,7 +410,8 @@ func (c *Cursor) plainByteArrays(plain *plainBytes) (arrow.Array, error) {
 	total := int(offsets[n])
 	body, out := plain.body[:used], plain.body[:total:total]
 	if !p.owned {
-		out = make([]byte, total)
+		out = buffer.Get(total)
+		c.lend(out)
 	}
 	at := 0
 	for i, from := range offsets[:n] {
@@ -389,13 +425,24 @@ func (c *Cursor) plainByteArrays(plain *plainBytes) (arrow.Array, error) {
 	}
 	plain.body = plain.body[used:]
 	p.pos += n
-	return c.make(n, n-set, valid, arrow.Int32Traits.CastToBytes(offsets), out), nil
+	return c.texts(n, n-set, valid, offsets, out), nil
+}
+
+// offsetsOf returns n offsets that mean nothing yet.
+func offsetsOf(n int) []int32 { return arrow.Int32Traits.CastFromBytes(buffer.Get(4 * n)) }
+
+// texts makes an array of byte arrays; its offsets end with it.
+func (c *Cursor) texts(n, nulls int, valid []byte, offsets []int32, data []byte) arrow.Array {
+	at := arrow.Int32Traits.CastToBytes(offsets)
+	c.lend(at)
+	return c.make(n, nulls, valid, at, data)
 }
 
 // plainOffsets makes Arrow offsets from the length prefixes of the next values, at most most of them and about
 // maxBatchBytes, and returns the bytes of body that they take.
 func plainOffsets(body []byte, valid []byte, most int) (offsets []int32, used int, err error) {
-	offsets = make([]int32, most+1)
+	offsets = offsetsOf(most + 1)
+	offsets[0] = 0
 	at, sum := 0, 0
 	for i := range most {
 		if sum >= maxBatchBytes {

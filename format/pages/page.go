@@ -1,6 +1,7 @@
 package pages
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -25,6 +26,8 @@ type page struct {
 	bools []byte // bitmap of the values without gaps
 	bool  int    // bits taken of bools
 	owned bool   // the page's bytes may be overwritten
+
+	memory []byte // of the decompressed page; nil where it is the file's
 }
 
 func (p *page) left() int { return p.total - p.pos }
@@ -53,7 +56,8 @@ type chunkReader struct {
 	off    int64 // of the next page
 	left   int64 // values that are still to come
 
-	seen      bool // a page was read: a dictionary can't follow
+	seen      bool   // a page was read: a dictionary can't follow
+	memory    []byte // of the decompressed dictionary
 	dictFixed []byte
 	dictBytes *byteDict
 	dictSize  int // -1 without a dictionary
@@ -152,16 +156,22 @@ func (r *chunkReader) page(h *pageHeader, raw []byte) (*page, error) {
 	return nil, unsupported(0, "page type %d", h.Type)
 }
 
-// expand returns the decompressed bytes and whether they may be overwritten.
-func (r *chunkReader) expand(raw []byte, size int, compressed bool) ([]byte, bool, error) {
+// expanded are decompressed bytes.
+type expanded struct {
+	bytes  []byte
+	owned  bool   // they may be overwritten
+	memory []byte // where they lie; nil where they are the file's
+}
+
+func (r *chunkReader) expand(raw []byte, size int, compressed bool) (expanded, error) {
 	if r.chunk.codec == format.Uncompressed || !compressed {
 		if len(raw) != size {
-			return nil, false, fmt.Errorf("an uncompressed page of %d bytes is declared to have %d", len(raw), size)
+			return expanded{}, fmt.Errorf("an uncompressed page of %d bytes is declared to have %d", len(raw), size)
 		}
-		return raw, r.src.owned(), nil
+		return expanded{bytes: raw, owned: r.src.owned()}, nil
 	}
 	b, err := decompress(r.chunk.codec, raw, size)
-	return b, true, err
+	return expanded{b, true, b}, err
 }
 
 func (r *chunkReader) dictionary(raw []byte, size int, h dictHeader) error {
@@ -176,15 +186,19 @@ func (r *chunkReader) dictionary(raw []byte, size int, h dictHeader) error {
 	if n < 0 || width > 0 && int64(n)*int64(width) != int64(size) {
 		return fmt.Errorf("a dictionary of %d values in %d bytes", n, size)
 	}
-	body, _, err := r.expand(raw, size, true)
+	body, err := r.expand(raw, size, true)
 	if err != nil {
 		return err
 	}
+	if body.memory == nil && r.src.mem == nil { // what was read ahead does not last as long as a dictionary
+		body.bytes = bytes.Clone(body.bytes)
+	}
+	r.memory = body.memory
 	switch {
 	case width > 0:
-		r.dictFixed = body
+		r.dictFixed = body.bytes
 	case r.col.Physical == ByteArray:
-		if r.dictBytes, err = newByteDict(body, n); err != nil {
+		if r.dictBytes, err = newByteDict(body.bytes, n); err != nil {
 			return err
 		}
 	default:
@@ -215,10 +229,11 @@ func (r *chunkReader) dataPage(raw []byte, size int, h dataHeader) (*page, error
 	if r.col.MaxDef == 0 && width > 0 && format.Encoding(h.Encoding) == format.Plain && int64(size) != int64(h.Values)*int64(width) {
 		return nil, fmt.Errorf("%d values of %d bytes in a page of %d", h.Values, width, size)
 	}
-	body, owned, err := r.expand(raw, size, true)
+	all, err := r.expand(raw, size, true)
 	if err != nil {
 		return nil, err
 	}
+	body := all.bytes
 	var reps, defs []byte
 	if r.col.MaxRep > 0 {
 		if reps, body, err = levelBytes(body, h.RepEncoding); err != nil {
@@ -230,7 +245,7 @@ func (r *chunkReader) dataPage(raw []byte, size int, h dataHeader) (*page, error
 			return nil, err
 		}
 	}
-	p := &page{total: int(h.Values), owned: owned, whole: r.left == 0}
+	p := &page{total: int(h.Values), owned: all.owned, memory: all.memory, whole: r.left == 0}
 	n, err := r.readLevels(p, reps, defs)
 	if err != nil {
 		return nil, err
@@ -262,11 +277,11 @@ func (r *chunkReader) dataPageV2(raw []byte, size int, h dataV2) (*page, error) 
 		return nil, fmt.Errorf("levels of %d and %d bytes in a page of %d", reps, defs, len(raw))
 	}
 	compressed := (!h.IsCompressed.Valid || h.IsCompressed.V) && len(raw) > reps+defs
-	body, owned, err := r.expand(raw[reps+defs:], size-reps-defs, compressed)
+	body, err := r.expand(raw[reps+defs:], size-reps-defs, compressed)
 	if err != nil {
 		return nil, err
 	}
-	p := &page{total: int(h.Values), owned: owned, whole: true}
+	p := &page{total: int(h.Values), owned: body.owned, memory: body.memory, whole: true}
 	n, err := r.readLevels(p, raw[:reps], raw[reps:reps+defs])
 	if err != nil {
 		return nil, err
@@ -274,7 +289,7 @@ func (r *chunkReader) dataPageV2(raw []byte, size int, h dataV2) (*page, error) 
 	if r.col.MaxRep == 0 && (h.Rows != h.Values || int(h.Nulls) != p.total-n) {
 		return nil, fmt.Errorf("a page of %d values has %d rows and %d NULLs, %d are declared", h.Values, h.Rows, p.total-n, h.Nulls)
 	}
-	return p, r.setValues(p, format.Encoding(h.Encoding), body, n)
+	return p, r.setValues(p, format.Encoding(h.Encoding), body.bytes, n)
 }
 
 // readLevels sets the levels of the page and returns the number of values that are stored.

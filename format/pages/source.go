@@ -3,14 +3,17 @@ package pages
 import (
 	"errors"
 	"io"
+
+	"github.com/snapexport/snapexport/buffer"
 )
 
-// source serves bytes of the file, from memory or read ahead. Buffers are never reused: what it returned stays valid.
+// source serves bytes of the file, from memory or read ahead. What it returned stays valid, or until the next view with reuse.
 type source struct {
 	r     io.ReaderAt
 	mem   []byte // the whole file, if it is in memory
 	size  int64
 	ahead int
+	reuse bool
 
 	buf []byte
 	at  int64 // of buf
@@ -39,10 +42,18 @@ func (s *source) view(off int64, n int, end int64) ([]byte, error) {
 	return s.buf[i : i+int64(n) : i+int64(n)], nil
 }
 
+// fill makes the n bytes at off the buffer. What of them it holds already is not read again.
 func (s *source) fill(off int64, n int) error {
-	b := make([]byte, n)
-	got, err := s.r.ReadAt(b, off)
-	if got < n {
+	b, have := buffer.Get(n), 0
+	if i := off - s.at; i >= 0 && i < int64(len(s.buf)) {
+		have = copy(b, s.buf[i:])
+	}
+	if s.reuse {
+		buffer.Put(s.buf)
+	}
+	s.buf = nil
+	got, err := s.r.ReadAt(b[have:], off+int64(have))
+	if got += have; got < n {
 		if err == nil || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 			return corrupt(off, "the file ends after %d of %d bytes", got, n)
 		}

@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+
+	"github.com/snapexport/snapexport/buffer"
 )
 
 var errValuesEnd = errors.New("the page ends before all values are read")
@@ -38,7 +40,7 @@ type dictFixed struct {
 }
 
 func (d *dictFixed) take(n int) ([]byte, error) {
-	out := make([]byte, n*d.width)
+	out := buffer.Get(n * d.width)
 	for at := 0; at < n; {
 		ids, err := d.index.some(n - at)
 		if err != nil {
