@@ -32,8 +32,8 @@ type Integrity struct {
 	Mismatched []Finding `json:"mismatched"` // by URI
 }
 
-// OK reports whether nothing was found.
-func (i *Integrity) OK() bool { return len(i.Missing) == 0 && len(i.Mismatched) == 0 }
+// OK reports whether nothing was found, also if nothing was looked for.
+func (i *Integrity) OK() bool { return i == nil || len(i.Missing) == 0 && len(i.Mismatched) == 0 }
 
 // CheckOptions are the settings of [Check].
 type CheckOptions struct {

@@ -3,6 +3,7 @@ package describe
 import (
 	"fmt"
 	"math"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/snapexport/snapexport/milvus"
@@ -45,6 +46,31 @@ type ReportField struct {
 	FunctionOutput bool           `json:"function_output,omitempty"`
 	Default        any            `json:"default,omitempty"`
 	Description    string         `json:"description,omitempty"`
+}
+
+// TypeName returns the type with its element type or dimension: "Array<Int64>", "FloatVector(128)".
+func (f ReportField) TypeName() string {
+	switch {
+	case f.ElementType != "":
+		return fmt.Sprintf("%s<%s>", f.Type, f.ElementType)
+	case f.Dim > 0:
+		return fmt.Sprintf("%s(%d)", f.Type, f.Dim)
+	}
+	return f.Type
+}
+
+// Notes returns what a reader should know of the field beside its type: "primary key, auto id".
+func (f ReportField) Notes() string {
+	var notes []string
+	for _, n := range []struct {
+		on   bool
+		text string
+	}{{f.PrimaryKey, "primary key"}, {f.AutoID, "auto id"}, {f.PartitionKey, "partition key"}, {f.Dynamic, "dynamic"}, {f.Nullable, "nullable"}} {
+		if n.on {
+			notes = append(notes, n.text)
+		}
+	}
+	return strings.Join(notes, ", ")
 }
 
 // ReportStructArray is a field whose rows are lists of structs.

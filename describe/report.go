@@ -24,6 +24,8 @@ type Report struct {
 	Segments        []ReportSegment       `json:"segments,omitempty"`
 	Growing         []milvus.SegmentID    `json:"growing,omitempty"`
 	Estimate        Estimate              `json:"estimate"`
+	Base            Estimate              `json:"base"`    // the part of Estimate that no choice of columns avoids: keys, timestamps, deletes
+	Columns         []ColumnCost          `json:"columns"` // what each column adds to Base
 	Warnings        []Warning             `json:"warnings"`
 }
 
@@ -98,6 +100,7 @@ type ReportSegment struct {
 	Bytes           int64              `json:"bytes"`
 	Sorted          bool               `json:"sorted"`
 	CommitTimestamp milvus.Timestamp   `json:"commit_timestamp,omitempty"`
+	Newest          time.Time          `json:"newest,omitzero"` // physical part of its newest row's timestamp; zero: not recorded
 }
 
 // Describe sums a snapshot up. With segments, the report has one entry for each.
@@ -111,7 +114,7 @@ func Describe(s *Snapshot, segments bool) *Report {
 		ByKind:          map[FileKind]KindSize{FileInsert: {}, FileDelete: {}, FileStats: {}, FileIndex: {}},
 		Partitions:      make([]ReportPartition, 0, len(s.Collection.Partitions)),
 		Indexes:         reportIndexes(s.Indexes), Growing: s.Growing,
-		Estimate: s.Estimate(nil),
+		Estimate: s.Estimate(nil), Base: s.Estimate([]milvus.FieldID{}), Columns: s.columnCosts(),
 		Warnings: append([]Warning{}, s.Warnings...),
 	}
 	if s.CreateTS != 0 {
@@ -131,6 +134,7 @@ func (r *Report) add(seg *milvus.Segment, list bool) {
 	entry := ReportSegment{
 		ID: seg.ID, Partition: seg.Partition, Level: levelName(seg.Level), Channel: seg.Channel, StorageVersion: seg.StorageVersion,
 		Rows: seg.Rows, DeleteEntries: deleteEntries(seg), Sorted: seg.Sorted, CommitTimestamp: seg.CommitTimestamp,
+		Newest: newest(seg),
 	}
 	for kind, size := range sizes(seg) {
 		sum := r.ByKind[kind]
@@ -156,6 +160,22 @@ func (r *Report) add(seg *milvus.Segment, list bool) {
 	if list {
 		r.Segments = append(r.Segments, entry)
 	}
+}
+
+// newest returns when the newest row was written, by the bounds that metadata records for its files.
+func newest(seg *milvus.Segment) time.Time {
+	last := seg.CommitTimestamp
+	for i := range seg.Binlogs {
+		for j := range seg.Binlogs[i].Binlogs {
+			if to := seg.Binlogs[i].Binlogs[j].To; to != ^milvus.Timestamp(0) {
+				last = max(last, to)
+			}
+		}
+	}
+	if last == 0 {
+		return time.Time{}
+	}
+	return last.Time().UTC()
 }
 
 // partition returns the entry of a partition, which it adds if the collection does not name it.

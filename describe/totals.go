@@ -18,21 +18,27 @@ type Estimate struct {
 // Estimate returns the cost of reading the given fields; nil means all. The key, the timestamps and all deletes are
 // always read. Column groups (V2) that hold none of the fields are left out where metadata tells.
 func (s *Snapshot) Estimate(fields []milvus.FieldID) Estimate {
-	var wanted map[milvus.FieldID]bool
-	if fields != nil {
-		wanted = map[milvus.FieldID]bool{milvus.TimestampField: true}
-		if pk, ok := s.Collection.Schema.PrimaryKey(); ok {
-			wanted[pk.ID] = true
-		}
-		for _, f := range fields {
-			wanted[f] = true
-		}
-	}
 	var e Estimate
+	wanted := wanted(&s.Collection.Schema, fields)
 	for i := range s.Segments {
 		e.add(&s.Segments[i], wanted)
 	}
 	return e
+}
+
+// wanted returns the fields and those that are always read; nil, for all, if fields is nil.
+func wanted(schema *milvus.Schema, fields []milvus.FieldID) map[milvus.FieldID]bool {
+	if fields == nil {
+		return nil
+	}
+	out := map[milvus.FieldID]bool{milvus.TimestampField: true}
+	if pk, ok := schema.PrimaryKey(); ok {
+		out[pk.ID] = true
+	}
+	for _, f := range fields {
+		out[f] = true
+	}
+	return out
 }
 
 func (e *Estimate) add(seg *milvus.Segment, wanted map[milvus.FieldID]bool) {
@@ -46,6 +52,49 @@ func (e *Estimate) add(seg *milvus.Segment, wanted map[milvus.FieldID]bool) {
 	e.count(sizeOf(seg.Deltalogs))
 }
 
+// ColumnCost is what reading one column takes beyond the key, the timestamps and the deletes. The key's is zero.
+type ColumnCost struct {
+	Name  string `json:"name"`
+	Files int64  `json:"files"`
+	Bytes int64  `json:"bytes"`
+}
+
+// columnCosts returns the costs of all columns, the members of struct arrays under their array's name.
+func (s *Snapshot) columnCosts() []ColumnCost {
+	out := []ColumnCost{}
+	column := map[milvus.FieldID]int{}
+	for _, f := range s.Collection.Schema.UserFields() {
+		column[f.ID] = len(out)
+		out = append(out, ColumnCost{Name: f.Name})
+	}
+	for _, a := range s.Collection.Schema.StructArrays {
+		column[a.ID] = len(out)
+		for _, f := range a.Members {
+			column[f.ID] = len(out)
+		}
+		out = append(out, ColumnCost{Name: a.Name})
+	}
+	always := wanted(&s.Collection.Schema, []milvus.FieldID{})
+	for i := range s.Segments {
+		logs := s.Segments[i].Binlogs
+		for j := range logs {
+			if reads(&logs[j], always) {
+				continue
+			}
+			size := sizeOf(logs[j : j+1])
+			seen := -1 // members of one array may share a file
+			for _, f := range logFields(&logs[j]) {
+				if c, ok := column[f]; ok && c != seen {
+					out[c].Files += size.Files
+					out[c].Bytes += size.Bytes
+					seen = c
+				}
+			}
+		}
+	}
+	return out
+}
+
 func (e *Estimate) count(k KindSize) {
 	e.Files += k.Files
 	e.Bytes += k.Bytes
@@ -53,14 +102,19 @@ func (e *Estimate) count(k KindSize) {
 
 // reads reports whether the files of a field or group are needed. RowID never is.
 func reads(log *milvus.FieldBinlog, wanted map[milvus.FieldID]bool) bool {
-	fields := log.ChildFields
-	if len(fields) == 0 && log.Format == "" {
-		fields = []milvus.FieldID{log.Field}
-	}
+	fields := logFields(log)
 	if wanted == nil || len(fields) == 0 {
 		return len(fields) != 1 || fields[0] != milvus.RowIDField
 	}
 	return slices.ContainsFunc(fields, func(f milvus.FieldID) bool { return wanted[f] })
+}
+
+// logFields returns the fields in the files, none where metadata does not tell.
+func logFields(log *milvus.FieldBinlog) []milvus.FieldID {
+	if len(log.ChildFields) == 0 && log.Format == "" {
+		return []milvus.FieldID{log.Field}
+	}
+	return log.ChildFields
 }
 
 // sizes counts a segment's files by kind.

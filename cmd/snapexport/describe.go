@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"strings"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/snapexport/snapexport/describe"
 	"github.com/snapexport/snapexport/fault"
+	"github.com/snapexport/snapexport/page"
 )
 
 const sourceHelp = `SOURCE is one of
@@ -24,13 +26,15 @@ const sourceHelp = `SOURCE is one of
 
 func (a *app) describeCommand() *cobra.Command {
 	var check, segments bool
+	var html string
 	cmd := &cobra.Command{
 		Use:   "describe SOURCE",
 		Short: "Say where a snapshot is, what is in it, and what its export would cost",
 		Long:  "Say where a snapshot is, what is in it, and what its export would cost, from metadata alone.\n\n" + sourceHelp,
 		Example: `  snapexport describe s3://bucket/files/snapshots/100/metadata/7001.json
   snapexport describe 's3://bucket#docs/latest' --check
-  snapexport describe ./bucket/files/snapshots/100/metadata/7001.json --json --segments`,
+  snapexport describe ./bucket/files/snapshots/100/metadata/7001.json --json --segments
+  snapexport describe 's3://bucket#docs/latest' --html docs.html`,
 		Args: oneSource,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			snap, release, err := a.resolve(cmd.Context(), args[0])
@@ -38,25 +42,41 @@ func (a *app) describeCommand() *cobra.Command {
 				return err
 			}
 			defer release()
-			report := describe.Describe(snap, segments)
-			if !check {
-				release()
-				return a.showReport(report, nil)
-			}
-			found, err := a.integrity(cmd.Context(), snap)
-			if err != nil {
-				return err
+			var found *describe.Integrity
+			if check {
+				if found, err = a.integrity(cmd.Context(), snap); err != nil {
+					return err
+				}
 			}
 			release()
-			if err := a.showReport(report, found); err != nil || found.OK() {
+			if html != "" {
+				if err := a.writePage(cmd.Context(), html, describe.Describe(snap, true), found); err != nil {
+					return err
+				}
+			}
+			if err := a.showReport(describe.Describe(snap, segments), found); err != nil || found.OK() {
 				return err
 			}
 			return fault.Missing("check", "%d files are missing, %d have another size than recorded", len(found.Missing), len(found.Mismatched)).On(snap.Location.URI)
 		},
 	}
 	cmd.Flags().BoolVar(&check, "check", false, "ask the store for every listed file and its size")
+	cmd.Flags().StringVar(&html, "html", "", "also write the report to `file`, a page with charts")
 	cmd.Flags().BoolVar(&segments, "segments", false, "list the segments")
 	return cmd
+}
+
+// writePage writes the page, whole or not at all, to a path or URI.
+func (a *app) writePage(ctx context.Context, to string, r *describe.Report, found *describe.Integrity) error {
+	var b bytes.Buffer
+	if err := page.Write(&b, r, found); err != nil {
+		return err
+	}
+	store, key, err := a.opener.OpenObject(ctx, to)
+	if err != nil {
+		return err
+	}
+	return store.Put(ctx, key, b.Bytes())
 }
 
 func oneSource(_ *cobra.Command, args []string) error {
@@ -149,12 +169,12 @@ func reportTitle(r *describe.Report) string {
 func (a *app) showFields(r *describe.Report) {
 	t := newTable(">field", "name", "type", "")
 	for _, f := range r.Collection.Schema.Fields {
-		t.AppendRow(table.Row{f.ID, f.Name, fieldType(f), fieldNotes(f)})
+		t.AppendRow(table.Row{f.ID, f.Name, f.TypeName(), f.Notes()})
 	}
 	for _, s := range r.Collection.Schema.StructArrays {
 		t.AppendRow(table.Row{s.ID, s.Name, "ArrayOfStruct", ""})
 		for _, f := range s.Members {
-			t.AppendRow(table.Row{f.ID, "  " + f.Name, fieldType(f), fieldNotes(f)})
+			t.AppendRow(table.Row{f.ID, "  " + f.Name, f.TypeName(), f.Notes()})
 		}
 	}
 	fmt.Fprintf(a.out, "\n%s\n", t.Render())
@@ -166,29 +186,6 @@ func deleteCount(t describe.Totals) string {
 		return count(t.DeleteEntries)
 	}
 	return fmt.Sprintf("%s, and those of %s without a count", count(t.DeleteEntries), plural(t.UncountedDeletes, "file"))
-}
-
-func fieldType(f describe.ReportField) string {
-	switch {
-	case f.ElementType != "":
-		return fmt.Sprintf("%s<%s>", f.Type, f.ElementType)
-	case f.Dim > 0:
-		return fmt.Sprintf("%s(%d)", f.Type, f.Dim)
-	}
-	return f.Type
-}
-
-func fieldNotes(f describe.ReportField) string {
-	var notes []string
-	for _, n := range []struct {
-		on   bool
-		text string
-	}{{f.PrimaryKey, "primary key"}, {f.AutoID, "auto id"}, {f.PartitionKey, "partition key"}, {f.Dynamic, "dynamic"}, {f.Nullable, "nullable"}} {
-		if n.on {
-			notes = append(notes, n.text)
-		}
-	}
-	return strings.Join(notes, ", ")
 }
 
 func (a *app) showPartitions(r *describe.Report) {

@@ -3,13 +3,13 @@ package main
 import (
 	"encoding/json"
 	"fmt"
-	"strconv"
 	"strings"
 
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/jedib0t/go-pretty/v6/text"
 
 	"github.com/snapexport/snapexport/describe"
+	"github.com/snapexport/snapexport/page"
 )
 
 // newTable returns a table without borders; no header if there are no names. The columns of names that begin with ">" are
@@ -58,24 +58,5 @@ func plural(n int64, one string) string {
 	return count(n) + " " + one + "s"
 }
 
-// count writes a number with separators of thousands.
-func count(n int64) string {
-	s := strconv.FormatInt(n, 10)
-	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return s
-}
-
-// size writes bytes in binary units.
-func size(bytes int64) string {
-	if bytes < 1<<10 {
-		return fmt.Sprintf("%d B", bytes)
-	}
-	v, unit := float64(bytes), 0
-	for v >= 1024 && unit < 4 {
-		v /= 1024
-		unit++
-	}
-	return fmt.Sprintf("%.1f %s", v, []string{"B", "KiB", "MiB", "GiB", "TiB"}[unit])
-}
+func count(n int64) string    { return page.Count(n) }
+func size(bytes int64) string { return page.Size(bytes) }
