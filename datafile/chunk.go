@@ -6,7 +6,6 @@ import (
 	"io"
 	"math"
 
-	"github.com/klauspost/compress/zstd"
 	"github.com/parquet-go/parquet-go/encoding/thrift"
 	"github.com/parquet-go/parquet-go/format"
 
@@ -15,10 +14,10 @@ import (
 
 // chunk is what is finished of a leaf in the row group that is being written.
 type chunk struct {
-	leaf    leaf
-	codec   *zstd.Encoder // nil: not compressed
-	blocks  *Buffers
-	scratch []byte // of the codec
+	leaf   leaf
+	codec  *packer // nil: not compressed
+	blocks *Buffers
+	poor   int // pages in a row that compression does not pay for
 
 	file summary // of all row groups before
 
@@ -30,6 +29,7 @@ type chunk struct {
 	writeBytes int64 // as written
 	plain      int32 // pages in PLAIN
 	indexed    int32 // pages of indices into the dictionary
+	compressed bool  // any of its pages
 	summary    summary
 }
 
@@ -46,13 +46,14 @@ func (p page) size() int64 { return int64(len(p.head) + len(p.body)) }
 // draft is a page before compression.
 type draft struct {
 	rep, def            []byte // levels, encoded
-	body                []byte // of values that are not NULL; where the chunk does not compress, a block that finish takes over
+	body                []byte // of values that are not NULL
+	own                 bool   // body is a block that finish takes over
 	values, nulls, rows int
 	encoding            format.Encoding
 	observed            summary
 }
 
-func newChunk(l leaf, codec *zstd.Encoder, b *Buffers) chunk {
+func newChunk(l leaf, codec *packer, b *Buffers) chunk {
 	return chunk{leaf: l, codec: codec, blocks: b, file: newSummary(l), summary: newSummary(l)}
 }
 
@@ -61,7 +62,7 @@ func (c *chunk) finish(d draft) error {
 	if n := len(d.rep) + len(d.def) + len(d.body); n > math.MaxInt32 {
 		return fault.Limit(opWrite, "one row has %d bytes of the column %q", n, c.leaf.path[0])
 	}
-	body, compressed := c.pack(d.body)
+	body, compressed := c.pack(d)
 	levels := len(d.rep) + len(d.def)
 	crc := crc32.Update(crc32.Update(crc32.ChecksumIEEE(d.rep), crc32.IEEETable, d.def), crc32.IEEETable, body)
 	head := marshal(pageHeader{
@@ -88,7 +89,10 @@ func (c *chunk) finish(d draft) error {
 
 // dictionary sets the dictionary page, which comes before all others. The bytes stay the caller's.
 func (c *chunk) dictionary(values []byte, n int) {
-	body := c.codec.EncodeAll(values, nil) // also where it is no shorter: dictionary pages can't say that they are not compressed
+	body := bytes.Clone(values)
+	if c.codec != nil {
+		body, c.compressed = c.codec.pack(nil, values), true // also where it is no shorter: dictionary pages can't say that they are not compressed
+	}
 	head := marshal(pageHeader{
 		Type: format.DictionaryPage, Uncompressed: int32(len(values)), Compressed: int32(len(body)), CRC: thrift.New(int32(crc32.ChecksumIEEE(body))),
 		Dictionary: thrift.New(format.DictionaryPageHeader{NumValues: int32(n), Encoding: format.Plain}),
@@ -98,17 +102,31 @@ func (c *chunk) dictionary(values []byte, n int) {
 	c.writeBytes += c.dict.size()
 }
 
-// pack compresses a page's values where that makes them smaller, and says whether it did. Without a codec it returns them,
-// else bytes of their own.
-func (c *chunk) pack(values []byte) ([]byte, bool) {
-	if c.codec == nil {
-		return values, false
+// Compression pays where it saves a part of the page. A column for which it did not twice in a row, such as one of random
+// keys, is tried again only with every rest-th page.
+const (
+	worth  = 16
+	trials = 2
+	rest   = 32
+)
+
+// pack returns a page's values, compressed where that pays, in bytes of the page's own, and says whether they are.
+func (c *chunk) pack(d draft) ([]byte, bool) {
+	if c.codec != nil && (c.poor < trials || c.poor%rest == 0) {
+		c.blocks.packed = c.codec.pack(c.blocks.packed, d.body)
+		if n := len(d.body); len(c.blocks.packed) < n-n/worth {
+			if d.own {
+				c.blocks.put(d.body)
+			}
+			c.poor, c.compressed = 0, true
+			return bytes.Clone(c.blocks.packed), true
+		}
 	}
-	c.scratch = c.codec.EncodeAll(values, c.scratch[:0])
-	if len(c.scratch) >= len(values) {
-		return bytes.Clone(values), false
+	c.poor++
+	if d.own {
+		return d.body, false
 	}
-	return bytes.Clone(c.scratch), true
+	return bytes.Clone(d.body), false
 }
 
 // writeTo writes the chunk at offset at, describes it, and begins the next row group's.
@@ -117,8 +135,8 @@ func (c *chunk) writeTo(out io.Writer, at int64) (columnMeta, indexes, error) {
 		Type: c.leaf.physical, Path: c.leaf.path, Values: c.numValues, Uncompressed: c.rawBytes, Compressed: c.writeBytes, DataOffset: at,
 		Encodings: []format.Encoding{format.Plain, format.RLE}, Stats: c.statistics(),
 	}
-	if c.codec != nil {
-		m.Codec = format.Zstd
+	if c.compressed {
+		m.Codec = c.codec.codec
 	}
 	pages := c.pages
 	if c.dict != nil {
@@ -140,44 +158,11 @@ func (c *chunk) writeTo(out io.Writer, at int64) (columnMeta, indexes, error) {
 		}
 	}
 	index := c.index(m.DataOffset)
-	if c.codec == nil { // bodies that were compressed, or could not be, are no blocks
-		for i := range c.pages {
-			c.blocks.put(c.pages[i].body)
-		}
+	for i := range c.pages {
+		c.blocks.put(c.pages[i].body)
 	}
 	clear(c.pages)
 	c.file.merge(c.summary)
-	*c = chunk{leaf: c.leaf, codec: c.codec, blocks: c.blocks, scratch: c.scratch, file: c.file, pages: c.pages[:0], summary: newSummary(c.leaf)}
+	*c = chunk{leaf: c.leaf, codec: c.codec, blocks: c.blocks, poor: c.poor, file: c.file, pages: c.pages[:0], summary: newSummary(c.leaf)}
 	return m, index, nil
-}
-
-// Buffers are page buffers for use again, by files that are written one after the other. The zero value is ready; it comes to
-// hold about a row group. It is not safe for concurrent use.
-type Buffers struct {
-	size int
-	free [][]byte
-}
-
-// use makes the buffers ones of a size.
-func (b *Buffers) use(size int) {
-	if b.size != size {
-		b.size, b.free = size, nil
-	}
-}
-
-func (b *Buffers) get() []byte {
-	n := len(b.free)
-	if n == 0 {
-		return make([]byte, 0, b.size)
-	}
-	out := b.free[n-1]
-	b.free = b.free[:n-1]
-	return out
-}
-
-// put takes a buffer back. Those of other sizes are left to the garbage collector.
-func (b *Buffers) put(p []byte) {
-	if cap(p) == b.size {
-		b.free = append(b.free, p[:0])
-	}
 }

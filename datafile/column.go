@@ -1,11 +1,6 @@
 package datafile
 
-import (
-	"sync"
-
-	"github.com/apache/arrow-go/v18/arrow"
-	"github.com/klauspost/compress/zstd"
-)
+import "github.com/apache/arrow-go/v18/arrow"
 
 // column is a top-level field: one chunk or, if it is nested, several in each row group.
 type column interface {
@@ -18,7 +13,11 @@ type column interface {
 
 // newColumns returns the columns of the schema, whose leaves are ls.
 func newColumns(schema *arrow.Schema, ls []leaf, o Options) ([]column, error) {
-	codec, err := codecOf(o.CompressionLevel)
+	scalars, err := packerOf(o.Scalars, false)
+	if err != nil {
+		return nil, err
+	}
+	vectors, err := packerOf(o.Vectors, true)
 	if err != nil {
 		return nil, err
 	}
@@ -33,48 +32,33 @@ func newColumns(schema *arrow.Schema, ls []leaf, o Options) ([]column, error) {
 		for n < len(ls) && ls[n].top == ls[0].top {
 			n++
 		}
-		out[i] = newColumn(f, ls[:n], codec, shared, o)
+		out[i] = newColumn(f, ls[:n], scalars, vectors, shared, o)
 		ls = ls[n:]
 	}
 	return out, nil
 }
 
-func newColumn(f arrow.Field, ls []leaf, codec *zstd.Encoder, b *Buffers, o Options) column {
+func newColumn(f arrow.Field, ls []leaf, scalars, vectors *packer, b *Buffers, o Options) column {
 	chunkOf := func(l leaf) chunk {
 		if l.vector {
-			return newChunk(l, nil, b)
+			return newChunk(l, vectors, b)
 		}
-		return newChunk(l, codec, b)
+		return newChunk(l, scalars, b)
 	}
-	if len(ls) == 1 && !ls[0].nested {
-		return flat{newPager(chunkOf(ls[0]), o), f}
+	first := ls[0]
+	switch {
+	case len(ls) == 1 && !first.nested:
+		return flat{newPager(chunkOf(first), o), f}
+	case len(ls) == 1 && first.dim > 0 && f.Type.ID() == arrow.FIXED_SIZE_LIST:
+		return newVector(f, chunkOf(first), o)
 	}
-	if len(ls) == 1 {
-		if v, ok := newVector(f, chunkOf(ls[0]), o); ok {
-			return v
-		}
-	}
-	c := &nested{field: f, leaves: make([]*pager, len(ls))}
+	c := &nested{field: f, leaves: make([]part, len(ls))}
 	for i, l := range ls {
-		c.leaves[i] = newPager(chunkOf(l), o)
+		if l.dim > 0 {
+			c.leaves[i] = newInner(chunkOf(l), o)
+		} else {
+			c.leaves[i] = newPager(chunkOf(l), o)
+		}
 	}
 	return c
-}
-
-// window is how far back matches are looked for: pages are about as large.
-const window = 1 << 20
-
-var codecs sync.Map // of zstd, by level
-
-// codecOf returns the zstd encoder of a level, which may be used concurrently.
-func codecOf(level int) (*zstd.Encoder, error) {
-	if c, ok := codecs.Load(level); ok {
-		return c.(*zstd.Encoder), nil
-	}
-	c, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.EncoderLevelFromZstd(level)), zstd.WithWindowSize(window), zstd.WithEncoderCRC(false), zstd.WithZeroFrames(true))
-	if err != nil {
-		return nil, err
-	}
-	have, _ := codecs.LoadOrStore(level, c)
-	return have.(*zstd.Encoder), nil
 }

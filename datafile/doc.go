@@ -13,8 +13,9 @@
 //	struct                          group
 //	extension variant               group annotated VARIANT
 //
-// A NULL vector is a NULL list, and an empty array is an empty list: they stay apart. Vectors are PLAIN, uncompressed, without
-// dictionary and statistics; everything else is zstd where that makes a page smaller, with a dictionary where values repeat.
+// A NULL vector is a NULL list, and an empty array is an empty list: they stay apart. Vectors are PLAIN, without
+// dictionary and statistics, and not compressed unless asked to; everything else is zstd where that saves a part of the page,
+// with a dictionary where values repeat.
 // Row groups and pages are cut by bytes. Pages are of version 2, begin with rows, and have checksums; every chunk has an offset
 // index, and those of top-level scalars a column index, unless there is NaN among them. No file carries ARROW:schema unless
 // asked to, so a reader sees the Iceberg types and nothing else; with it, readers that know Arrow see vectors as

@@ -23,6 +23,7 @@ type leaf struct {
 	maxDef   int
 	maxRep   int
 	vector   bool // an element of a vector, or a vector's bytes
+	dim      int  // of the vectors whose elements it is, none of them NULL; else 0
 	nested   bool // below a list, map or struct, or part of a variant
 	names    bool // a variant's metadata: names of members, much the same in every row
 }
@@ -72,6 +73,9 @@ func (w *leafWalk) field(f arrow.Field, name string, l leaf) error {
 	switch t := f.Type.(type) {
 	case *arrow.FixedSizeListType:
 		l.vector = true
+		if elem, ok := t.Elem().(arrow.FixedWidthDataType); ok && !arrow.IsNested(elem.ID()) && elem.BitWidth()%8 == 0 && elem.ID() != arrow.FIXED_SIZE_BINARY && !t.ElemField().Nullable {
+			l.dim = int(t.Len())
+		}
 		return w.list(e, l, t.ElemField())
 	case *arrow.ListType:
 		return w.list(e, l, t.ElemField())

@@ -13,7 +13,15 @@ import (
 // nested is a top-level column of any type. Its levels are found by going down the arrays, one level of all rows at a time.
 type nested struct {
 	field  arrow.Field
-	leaves []*pager
+	leaves []part
+}
+
+// part is a leaf of a nested column: a pager, or inner vectors.
+type part interface {
+	buffered() int64
+	end() error
+	begin()
+	chunks() []*chunk
 }
 
 func (c *nested) write(a arrow.Array) error {
@@ -47,6 +55,10 @@ func (c *nested) descend(f arrow.Field, a arrow.Array, e entries, depth uint8, n
 	}
 	switch v := a.(type) {
 	case *array.FixedSizeList:
+		if p, ok := c.leaves[*next].(*inner); ok {
+			*next++
+			return p.write(v, e, depth+1)
+		}
 		return c.descend(v.DataType().(*arrow.FixedSizeListType).ElemField(), v.ListValues(), e.expand(fixedRanges(v), depth+1), depth+1, next)
 	case *array.Map: // before List, which it embeds
 		t := v.DataType().(*arrow.MapType)
@@ -59,7 +71,7 @@ func (c *nested) descend(f arrow.Field, a arrow.Array, e entries, depth uint8, n
 	case *extensions.VariantArray:
 		return c.members(v.Storage().(*array.Struct), variantParts, e, depth, next)
 	}
-	p := c.leaves[*next]
+	p := c.leaves[*next].(*pager)
 	*next++
 	return p.write(a, e)
 }
@@ -192,9 +204,9 @@ func (c *nested) begin() {
 }
 
 func (c *nested) chunks() []*chunk {
-	out := make([]*chunk, len(c.leaves))
-	for i, p := range c.leaves {
-		out[i] = &p.chunk
+	var out []*chunk
+	for _, p := range c.leaves {
+		out = append(out, p.chunks()...)
 	}
 	return out
 }

@@ -6,20 +6,21 @@ import "github.com/snapexport/snapexport/milvus"
 const (
 	DefaultRowGroupBytes    = 128 << 20
 	DefaultPageBytes        = 1 << 20
-	DefaultCompressionLevel = 3
+	DefaultCompressionLevel = 1 // of zstd
 	DefaultCreatedBy        = "snapexport version 0.0.0 (build unknown)"
 )
 
 // Options says how a file is written. The zero value is what exports use.
 type Options struct {
-	RowGroupBytes    int64             // encoded bytes after which a row group ends; 0 = DefaultRowGroupBytes
-	PageBytes        int64             // bytes of values after which a page ends; 0 = DefaultPageBytes
-	CompressionLevel int               // of zstd; 0 = DefaultCompressionLevel
-	Keys             []string          // columns of distinct values (the primary key): no dictionary
-	KeyValues        []milvus.KeyValue // footer key-values, in this order
-	ArrowSchema      bool              // add ARROW:schema, in which vectors are fixed_size_list: for readers of plain Parquet
-	Buffers          *Buffers          // shared with files that were written before; nil is the file's own
-	CreatedBy        string            // "NAME version X.Y.Z (build B)", the form that other readers parse
+	RowGroupBytes int64             // encoded bytes after which a row group ends; 0 = DefaultRowGroupBytes
+	PageBytes     int64             // bytes of values after which a page ends; 0 = DefaultPageBytes
+	Scalars       Codec             // of everything but vectors; by default zstd at DefaultCompressionLevel
+	Vectors       Codec             // of vectors; by default none
+	Keys          []string          // columns of distinct values (the primary key): no dictionary
+	KeyValues     []milvus.KeyValue // footer key-values, in this order
+	ArrowSchema   bool              // add ARROW:schema, in which vectors are fixed_size_list: for readers of plain Parquet
+	Buffers       *Buffers          // shared with files that were written before; nil is the file's own
+	CreatedBy     string            // "NAME version X.Y.Z (build B)", the form that other readers parse
 }
 
 func (o Options) withDefaults() Options {
@@ -29,8 +30,11 @@ func (o Options) withDefaults() Options {
 	if o.PageBytes <= 0 {
 		o.PageBytes = DefaultPageBytes
 	}
-	if o.CompressionLevel == 0 {
-		o.CompressionLevel = DefaultCompressionLevel
+	if o.Scalars.Name == "" {
+		o.Scalars = Codec{Name: CodecZstd, Level: DefaultCompressionLevel}
+	}
+	if o.Vectors.Name == "" {
+		o.Vectors.Name = CodecNone
 	}
 	if o.CreatedBy == "" {
 		o.CreatedBy = DefaultCreatedBy

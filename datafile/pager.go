@@ -1,7 +1,7 @@
 package datafile
 
 import (
-	"bytes"
+	"slices"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
@@ -43,10 +43,13 @@ func (p *pager) begin() {
 	p.nextBody(nil)
 }
 
-// nextBody begins a page; old is the last one's body.
+// nextBody begins a page; old is the last one's body, if there was one.
 func (p *pager) nextBody(old []byte) {
-	if p.codec == nil { // the chunk has kept it
+	switch {
+	case p.leaf.vector: // the chunk has kept it
 		old = p.blocks.get()
+	case old == nil:
+		old = p.blocks.take(p.leaf.id)
 	}
 	p.body.next(old[:0])
 }
@@ -68,7 +71,7 @@ func (p *pager) flush() error {
 	if w := p.leaf.defWidth(); w > 0 {
 		p.levels = appendHybrid(p.levels, p.def, w)
 	}
-	d := draft{rep: p.levels[:rep:rep], def: p.levels[rep:], body: body, values: p.entries, nulls: p.nulls, rows: p.pageRows, encoding: encoding, observed: p.observed}
+	d := draft{rep: p.levels[:rep:rep], def: p.levels[rep:], body: body, values: p.entries, nulls: p.nulls, rows: p.pageRows, encoding: encoding, observed: p.observed, own: p.leaf.vector}
 	if err := p.finish(d); err != nil {
 		return err
 	}
@@ -96,6 +99,9 @@ func (p *pager) end() error {
 		} else {
 			p.tryDict = !p.dict.left
 		}
+	}
+	if !p.leaf.vector {
+		p.blocks.keep(p.leaf.id, p.body.body)
 	}
 	return nil
 }
@@ -172,7 +178,11 @@ func (c flat) take(a arrow.Array, v view, from, to int) {
 }
 
 func appendLevels(dst []uint8, level uint8, n int) []uint8 {
-	return append(dst, bytes.Repeat([]byte{level}, n)...)
+	dst = slices.Grow(dst, n)[:len(dst)+n]
+	for i := len(dst) - n; i < len(dst); i++ {
+		dst[i] = level
+	}
+	return dst
 }
 
 // checkNulls refuses NULL in a required field.

@@ -25,7 +25,7 @@ func TestRandom(t *testing.T) {
 	for seed := range uint64(40) {
 		r := &random{rand.New(rand.NewPCG(seed, 7))}
 		schema := r.schema()
-		opts := Options{PageBytes: 1 << (5 + r.IntN(10)), RowGroupBytes: 1 << (8 + r.IntN(14))}
+		opts := Options{PageBytes: 1 << (5 + r.IntN(10)), RowGroupBytes: 1 << (8 + r.IntN(14)), Scalars: someCodecs[seed%4], Vectors: someCodecs[seed/4%4]}
 		var batches []arrow.RecordBatch
 		for range r.IntN(5) {
 			b := r.batch(schema)
@@ -59,6 +59,8 @@ func TestRandom(t *testing.T) {
 		t.Errorf("only %d columns read back", columns)
 	}
 }
+
+var someCodecs = []Codec{{}, {Name: CodecNone}, {Name: CodecSnappy}, {Name: CodecZstd, Level: 3}}
 
 // footerOf decodes a file's footer.
 func footerOf(t *testing.T, data []byte) *format.FileMetaData {

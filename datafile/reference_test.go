@@ -87,7 +87,7 @@ func writerProperties(ls []leaf, o Options) *parquet.WriterProperties {
 		parquet.WithDictionaryDefault(false),
 		parquet.WithEncoding(parquet.Encodings.Plain), // BYTE_STREAM_SPLIT and DELTA_* are not read everywhere
 		parquet.WithCompression(compress.Codecs.Zstd),
-		parquet.WithCompressionLevel(o.CompressionLevel),
+		parquet.WithCompressionLevel(o.Scalars.Level),
 	}
 	for _, l := range ls {
 		switch {

@@ -85,9 +85,12 @@ func (v *values) add(a view, from, to int) {
 	switch {
 	case from == to:
 	case a.framed:
+		at, n := len(v.body), a.plainSize(from, to)
+		v.body = slices.Grow(v.body, n)[:at+n]
 		for i := from; i < to; i++ {
 			value := a.value(i)
-			v.body = append(binary.LittleEndian.AppendUint32(v.body, uint32(len(value))), value...)
+			binary.LittleEndian.PutUint32(v.body[at:], uint32(len(value)))
+			at += 4 + copy(v.body[at+4:], value)
 		}
 	case a.width > 0:
 		v.body = append(v.body, a.data[from*a.width:to*a.width]...)

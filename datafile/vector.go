@@ -28,25 +28,24 @@ type vector struct {
 	inPage   counts
 }
 
-// newVector returns the column if the field's type is that of such vectors.
-func newVector(f arrow.Field, c chunk, o Options) (*vector, bool) {
-	t, ok := f.Type.(*arrow.FixedSizeListType)
-	if !ok || t.Len() == 0 || t.ElemField().Nullable {
-		return nil, false
-	}
-	elem, ok := t.Elem().(arrow.FixedWidthDataType)
-	if !ok || elem.BitWidth()%8 != 0 || c.leaf.maxRep != 1 {
-		return nil, false
-	}
-	v := &vector{chunk: c, field: f, dim: int(t.Len())}
-	v.width = v.dim * elem.BitWidth() / 8
+func newVector(f arrow.Field, c chunk, o Options) *vector {
+	v := &vector{chunk: c, field: f, dim: c.leaf.dim, width: c.leaf.vectorBytes()}
 	v.perPage = min(max(int(o.PageBytes)/v.width, 1), maxPageRows)
-	one := appendRun(nil, 0, 1, 1)
-	if v.dim > 1 {
-		one = appendRun(one, 1, v.dim-1, 1)
-	}
+	one := appendVector(nil, 0, 1, v.dim, 1)
 	v.perRow, v.levels = len(one), bytes.Repeat(one, v.perPage)
-	return v, true
+	return v
+}
+
+// vectorBytes is the size of a vector.
+func (l leaf) vectorBytes() int { return l.dim * l.typ.(arrow.FixedWidthDataType).BitWidth() / 8 }
+
+// appendVector appends the repetition levels of a vector: the first element's, and that of the others.
+func appendVector(dst []byte, first, others uint8, dim, width int) []byte {
+	dst = appendRun(dst, uint32(first), 1, width)
+	if dim > 1 {
+		dst = appendRun(dst, uint32(others), dim-1, width)
+	}
+	return dst
 }
 
 func (v *vector) write(a arrow.Array) error {
@@ -83,20 +82,25 @@ func (v *vector) write(a arrow.Array) error {
 }
 
 // copy appends elements [from, to).
-func (v *vector) copy(elements arrow.Array, from, to int) error {
+func (v *vector) copy(elements arrow.Array, from, to int) (err error) {
+	if v.body == nil {
+		v.body = v.blocks.get()
+	}
+	v.body, err = appendElements(v.body, v.field.Name, elements, from, to)
+	return err
+}
+
+// appendElements appends the bytes of elements [from, to) of the field's vectors.
+func appendElements(dst []byte, field string, elements arrow.Array, from, to int) ([]byte, error) {
 	if elements.NullN() > 0 {
 		part := array.NewSlice(elements, int64(from), int64(to))
 		defer part.Release()
 		if part.NullN() > 0 {
-			return fault.Corrupt(opWrite, "NULL in a vector of the field %q", v.field.Name)
+			return dst, fault.Corrupt(opWrite, "NULL in a vector of the field %q", field)
 		}
 	}
-	if v.body == nil {
-		v.body = v.blocks.get()
-	}
 	a := viewOf(elements)
-	v.body = append(v.body, a.data[from*a.width:to*a.width]...)
-	return nil
+	return append(dst, a.data[from*a.width:to*a.width]...), nil
 }
 
 // mark notes the levels of n rows.
@@ -128,7 +132,7 @@ func (v *vector) flush() error {
 	}
 	v.endRun()
 	rows, nulls := int(v.inPage.values), int(v.inPage.nulls)
-	d := draft{rep: v.rep, def: v.def, body: v.body, values: (rows-nulls)*v.dim + nulls, nulls: nulls, rows: rows, encoding: format.Plain, observed: uncounted{}}
+	d := draft{rep: v.rep, def: v.def, body: v.body, own: true, values: (rows-nulls)*v.dim + nulls, nulls: nulls, rows: rows, encoding: format.Plain, observed: uncounted{}}
 	if err := v.finish(d); err != nil {
 		return err
 	}
