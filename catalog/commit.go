@@ -68,7 +68,7 @@ func Commit(ctx context.Context, cat catalog.Catalog, ident table.Identifier, c 
 		return Result{}, fault.Conflict(op, "a change that replaces everything names files to remove").On(name(ident))
 	}
 	c.Tag = Tag(c.Tag)
-	for try := 1; ; try++ {
+	for try, unknown := 1, 0; ; try++ {
 		r, err := commitOnce(ctx, cat, ident, c)
 		r.Tries = try
 		if err == nil {
@@ -82,6 +82,14 @@ func Commit(ctx context.Context, cat catalog.Catalog, ident table.Identifier, c 
 				return found, nil
 			}
 		}
+		if !failed && again(cat, err) && unknown < unknownTries {
+			// Whichever of the two commits arrives first, the other finds the table changed.
+			unknown++
+			if wait := objstore.Sleep(ctx, time.Duration(unknown*unknown)*200*time.Millisecond); wait != nil {
+				return Result{}, fault.Place(err, name(ident))
+			}
+			continue
+		}
 		if !failed {
 			return Result{}, fault.Place(classed(err), name(ident))
 		}
@@ -92,6 +100,15 @@ func Commit(ctx context.Context, cat catalog.Catalog, ident table.Identifier, c 
 			return Result{}, err
 		}
 	}
+}
+
+// unknownTries is how often a commit to a catalog is made again because nobody knows what became of it.
+const unknownTries = 4
+
+// again says whether a commit of unknown outcome that the table does not show may be made again. [Path] has tried already.
+func again(cat catalog.Catalog, err error) bool {
+	_, named := cat.(*Named)
+	return named && errors.Is(err, objstore.ErrUnknownOutcome)
 }
 
 // pause grows with the tries, and is not the same for two exports.
@@ -186,21 +203,26 @@ type builder struct {
 	snapshot *table.Snapshot
 }
 
+// stager is a catalog in which a table comes into being with its first snapshot.
+type stager interface {
+	stage(ctx context.Context, ident table.Identifier, sc *iceberg.Schema, props iceberg.Properties, location string) (*table.Table, []table.Update, error)
+}
+
 // create makes the table: within the commit where the catalog can, else before it.
 func (b *builder) create(ctx context.Context, cat catalog.Catalog, ident table.Identifier) (*table.Table, error) {
 	if b.change.Parent != nil && *b.change.Parent != NoSnapshot {
 		return nil, fault.Missing(op, "the table is gone that the change was planned on").On(name(ident))
 	}
 	sc := b.change.Schema.Iceberg
-	if p, ok := cat.(*Path); ok {
+	if s, ok := cat.(stager); ok {
 		props := iceberg.Properties(b.change.Schema.Properties())
 		maps.Copy(props, b.change.Properties)
 		props[table.PropertyFormatVersion] = strconv.Itoa(b.change.version())
-		t, err := p.stage(ctx, ident, sc, props)
+		t, updates, err := s.stage(ctx, ident, sc, props, b.change.Location)
 		if err != nil {
 			return nil, err
 		}
-		b.staged, b.reqs, b.updates = true, []table.Requirement{table.AssertCreate()}, creation(t.Metadata())
+		b.staged, b.reqs, b.updates = true, []table.Requirement{table.AssertCreate()}, updates
 		return t, sameIDs(sc, t.Schema())
 	}
 	if err := create(ctx, cat, ident, b.change.Schema, b.change.version(), b.change.Location, b.change.Properties); err != nil {
@@ -331,19 +353,25 @@ func (b *builder) finish(tx *table.Transaction) error {
 
 // discard removes the manifests of a try that failed.
 func discard(ctx context.Context, cat catalog.Catalog, t *table.Table) {
-	p, ok := cat.(*Path)
-	if !ok {
-		return
+	warn := func(error) {}
+	if p, ok := cat.(*Path); ok {
+		warn = p.opts.Warn
 	}
 	files, err := t.FS(context.WithoutCancel(ctx))
 	if err != nil {
-		p.opts.Warn(err)
+		warn(err)
 		return
 	}
-	written := files.(fileIO)
-	for _, path := range written.made.all() {
-		if err := written.Remove(path); err != nil {
-			p.opts.Warn(err)
+	ours, ok := files.(interface {
+		written() []string
+		Remove(name string) error
+	})
+	if !ok {
+		return
+	}
+	for _, path := range ours.written() {
+		if err := ours.Remove(path); err != nil {
+			warn(err)
 		}
 	}
 }

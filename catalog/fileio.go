@@ -48,6 +48,9 @@ func (n *names) add(name string) {
 }
 
 func (n *names) all() []string {
+	if n == nil {
+		return nil
+	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	return slices.Clone(n.list)
@@ -133,6 +136,9 @@ func (f fileIO) Remove(name string) error {
 	}
 	return pathError("remove", name, err)
 }
+
+// written lists what was created through it.
+func (f fileIO) written() []string { return f.made.all() }
 
 // pathError is the form that iceberg-go asks for; the class stays within.
 func pathError(op, name string, err error) error {

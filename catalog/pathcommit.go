@@ -201,10 +201,10 @@ func (p *Path) repair(ctx context.Context, ident table.Identifier) {
 }
 
 // stage gives the table that does not exist yet, for building its first snapshot.
-func (p *Path) stage(ctx context.Context, ident table.Identifier, sc *iceberg.Schema, props iceberg.Properties) (*table.Table, error) {
+func (p *Path) stage(ctx context.Context, ident table.Identifier, sc *iceberg.Schema, props iceberg.Properties, _ string) (*table.Table, []table.Update, error) {
 	r, err := p.at(ctx, ident)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	withVersion := iceberg.Properties{table.PropertyFormatVersion: strconv.Itoa(formatVersion)}
 	for k, v := range props {
@@ -212,7 +212,7 @@ func (p *Path) stage(ctx context.Context, ident table.Identifier, sc *iceberg.Sc
 	}
 	meta, err := table.NewMetadata(sc, iceberg.UnpartitionedSpec, table.UnsortedSortOrder, r.loc.String(), withVersion)
 	if err != nil {
-		return nil, fault.Unsupported(op, "%w", err).On(r.loc.String())
+		return nil, nil, fault.Unsupported(op, "%w", err).On(r.loc.String())
 	}
-	return p.table(ident, r, meta, ""), nil
+	return p.table(ident, r, meta, ""), creation(meta), nil
 }

@@ -22,7 +22,7 @@ type Preparation struct {
 }
 
 // Prepare finds the schema, with its field ids, that files of an export have to be written with. A path table that does
-// not exist needs nothing more. In other catalogs the table is made now, without a snapshot, because each catalog has its own
+// not exist needs nothing more, nor does one in a [Named] catalog whose location is given. In other catalogs the table is made now, without a snapshot, because each catalog has its own
 // way of numbering fields: the ids are those that it gave. location is where a catalog puts a new table, "" where it likes.
 func Prepare(ctx context.Context, cat catalog.Catalog, ident table.Identifier, s *arrow.Schema, opts SchemaOptions, location string, props map[string]string) (*Preparation, error) {
 	t, err := Load(ctx, cat, ident)
@@ -34,6 +34,9 @@ func Prepare(ctx context.Context, cat catalog.Catalog, ident table.Identifier, s
 		}
 		if _, ok := cat.(*Path); ok {
 			return &Preparation{Schema: schema}, nil
+		}
+		if _, ok := cat.(stager); ok && location != "" {
+			return &Preparation{Schema: schema, Location: location}, nil
 		}
 		if err := create(ctx, cat, ident, schema, schema.FormatVersion(), location, props); err != nil {
 			return nil, err

@@ -51,7 +51,7 @@ func (r *runner) once(have *catalog.Table) error {
 
 // outrun returns the result of another process that made this table in the meantime, nil if none did.
 func (r *runner) outrun(ctx context.Context) (*Result, error) {
-	have, err := catalog.Load(ctx, r.catalog, catalog.Ident(r.plan.Target))
+	have, err := catalog.Load(ctx, r.catalog, r.ident)
 	if errors.Is(err, fault.ErrMissing) {
 		return nil, nil
 	}
@@ -96,7 +96,7 @@ func (r *runner) tidy(ctx context.Context) error {
 	if !r.opts.OwnTable {
 		return nil
 	}
-	have, err := catalog.Load(ctx, r.catalog, catalog.Ident(r.plan.Target))
+	have, err := catalog.Load(ctx, r.catalog, r.ident)
 	if err != nil {
 		return err
 	}

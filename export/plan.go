@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/snapexport/snapexport/datafile"
 	"github.com/snapexport/snapexport/fault"
 	"github.com/snapexport/snapexport/form"
 	"github.com/snapexport/snapexport/milvus"
@@ -36,14 +37,17 @@ const (
 
 // Options say where and how to write.
 type Options struct {
-	Target         string // path or URI of the table's root, as the user typed it
-	Format         Format // "": FormatIceberg
-	Replace        bool   // make a new version even if this export is in the table already, or the table is another's
-	Workers        int    // 0: DefaultWorkers
-	TargetFileSize int64  // bytes after which a task begins another file; 0: DefaultTargetFileSize
-	OwnTable       bool   // the target is the place of the snapshot's own table, which is written once, with its files in binlogs/
-	UnsafeCommits  bool   // commit to stores on which create-once does not hold
+	Target         string       // path or URI of the table's root, as the user typed it
+	In             *Destination // the table is one in a catalog, and Target of no meaning; nil: a path table
+	Format         Format       // "": FormatIceberg
+	Replace        bool         // make a new version even if this export is in the table already, or the table is another's
+	Workers        int          // 0: DefaultWorkers
+	TargetFileSize int64        // bytes after which a task begins another file; 0: DefaultTargetFileSize
+	OwnTable       bool         // the target is the place of the snapshot's own table, which is written once, with its files in binlogs/
+	UnsafeCommits  bool         // commit to stores on which create-once does not hold
 	Form           form.Options
+	Scalars        datafile.Codec // of columns but vectors; see datafile.Options
+	Vectors        datafile.Codec
 	IcebergFormat  int    // version of Iceberg's format, 2 or 3; 0: the lowest that has the columns' types, or what the table has
 	RunID          string // random, short: part of file names
 	Version        string // of the program, for the footers
@@ -68,6 +72,8 @@ type Plan struct {
 	RunID      string          `json:"run_id"`
 	Source     string          `json:"source"`
 	Target     string          `json:"target"`
+	Catalog    string          `json:"catalog,omitempty"`    // name of the catalog that has the table; "": a path table
+	Identifier []string        `json:"identifier,omitempty"` // namespace and name in the catalog
 	Format     Format          `json:"format"`
 	Form       form.Options    `json:"form,omitzero"`
 	Iceberg    int             `json:"iceberg_format,omitempty"` // format version that was asked for or is needed; 0: none in particular
@@ -103,6 +109,7 @@ type Rule struct {
 	TTLAgeMilli  int64                 `json:"ttl_age_ms,omitempty"`
 	TTLField     milvus.FieldID        `json:"ttl_field,omitempty"`
 	Where        string                `json:"where,omitempty"`
+	Dedupe       reader.Dedupe         `json:"dedupe,omitempty"` // only where not "off"
 	BadRows      reader.BadRows        `json:"on_bad_row"`
 	CheckJSON    bool                  `json:"check_json,omitempty"`      // only where it can change rows
 	Text         reader.UnreadableText `json:"unreadable_text,omitempty"` // only where not "fail"
@@ -138,8 +145,11 @@ func NewPlan(scan *reader.Scan, ropts reader.Options, opts Options) (*Plan, erro
 	if opts.OwnTable && (opts.Format != FormatIceberg || opts.Replace) {
 		return nil, fault.Unsupported("plan", "a snapshot's own table is an Iceberg table, and is written once").WithHint("choose another place with --to")
 	}
-	if _, err := objstore.Parse(opts.Target); err != nil {
+	if _, err := objstore.Parse(opts.Target); err != nil && opts.In == nil {
 		return nil, err
+	}
+	if opts.In != nil && (opts.Format != FormatIceberg || opts.OwnTable) {
+		return nil, fault.Unsupported("plan", "a table in a catalog is an Iceberg table")
 	}
 	forms, version, err := opts.forms(scan)
 	if err != nil {
@@ -154,8 +164,12 @@ func NewPlan(scan *reader.Scan, ropts reader.Options, opts Options) (*Plan, erro
 		Rule: Rule{AsOf: rule.AsOf, TTLNowMilli: rule.TTL.NowMilli, TTLAgeMilli: rule.TTL.MaxAgeMilli, TTLField: rule.TTL.Field,
 			BadRows: cmp.Or(ropts.OnBad, reader.BadFail), CheckJSON: ropts.CheckJSON && ropts.OnBad != reader.BadFail && ropts.OnBad != "", PartitionSet: slices.Compact(slices.Sorted(slices.Values(ropts.Partitions)))},
 	}
+	p.named(opts.In)
 	if ropts.UnreadableText == reader.TextNull {
 		p.Rule.Text = reader.TextNull
+	}
+	if ropts.Dedupe == reader.DedupeNewest {
+		p.Rule.Dedupe = ropts.Dedupe
 	}
 	if ropts.Where != nil {
 		p.Rule.Where = ropts.Where.String()

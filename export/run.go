@@ -8,6 +8,9 @@ import (
 	"strconv"
 	"strings"
 
+	icebergcatalog "github.com/apache/iceberg-go/catalog"
+	icebergtable "github.com/apache/iceberg-go/table"
+
 	"github.com/snapexport/snapexport/catalog"
 	"github.com/snapexport/snapexport/datafile"
 	"github.com/snapexport/snapexport/describe"
@@ -31,6 +34,7 @@ const (
 	summaryRowsDeleted   = "snapexport.rows-deleted"
 	summaryRowsAfterCut  = "snapexport.rows-after-cut"
 	summaryRowsExpired   = "snapexport.rows-expired"
+	summaryRowsDeduped   = "snapexport.rows-deduplicated" // only with Dedupe
 	summaryRowsWritten   = "snapexport.rows-written"
 	summaryUnreadable    = "snapexport.unreadable-text" // JSON of Result.UnreadableText
 	summaryPlan          = "snapexport.rule"
@@ -38,7 +42,8 @@ const (
 
 // Result is the outcome of an export.
 type Result struct {
-	Table             string             `json:"table"`
+	Table             string             `json:"table"`             // as its users call it: namespace.table, or a path or URI
+	Catalog           string             `json:"catalog,omitempty"` // "": the table is a path
 	MetadataLocation  string             `json:"metadata_location,omitempty"`
 	IcebergSnapshotID int64              `json:"iceberg_snapshot_id,omitempty"`
 	Tag               string             `json:"tag,omitempty"`
@@ -48,11 +53,13 @@ type Result struct {
 	RowsDeleted       int64              `json:"rows_deleted"`
 	RowsAfterCut      int64              `json:"rows_after_cut"`
 	RowsExpired       int64              `json:"rows_expired"`
+	RowsDeduplicated  int64              `json:"rows_deduplicated"`
 	RowsFiltered      int64              `json:"rows_filtered"`
 	RowsWritten       int64              `json:"rows_written"`
 	DeletesRead       int64              `json:"deletes_read"`
 	FilesWritten      int                `json:"files_written"`
 	BytesRead         int64              `json:"bytes_read"`
+	BytesSpilled      int64              `json:"bytes_spilled"` // to temporary files
 	BytesWritten      int64              `json:"bytes_written"`
 	Seconds           float64            `json:"seconds"`
 	ContentHash       string             `json:"content_hash"`
@@ -65,6 +72,16 @@ type Result struct {
 // progress may be read while Run runs. The budget bounds memory; the scan should use the same.
 func Run(ctx context.Context, scan *reader.Scan, plan *Plan, opts Options, opener *objstore.Opener, budget *reader.Budget, progress *Progress) (*Result, error) {
 	opts = opts.withDefaults()
+	progress.SegmentsTotal.Store(int64(plan.Totals.Segments))
+	progress.RowsTotal.Store(plan.Totals.Rows)
+	r := &runner{scan: scan, plan: plan, opts: opts, progress: progress}
+	var err error
+	if r.form, err = form.New(&scan.Snapshot().Collection.Schema, scan.Schema(), plan.Form); err != nil {
+		return nil, err
+	}
+	if err := r.settle(ctx); err != nil {
+		return nil, err
+	}
 	root, err := objstore.Parse(plan.Target)
 	if err != nil {
 		return nil, err
@@ -73,21 +90,19 @@ func Run(ctx context.Context, scan *reader.Scan, plan *Plan, opts Options, opene
 	if err != nil {
 		return nil, err
 	}
-	progress.SegmentsTotal.Store(int64(plan.Totals.Segments))
-	progress.RowsTotal.Store(plan.Totals.Rows)
-	r := &runner{scan: scan, plan: plan, opts: opts, table: table{store, root}, progress: progress}
-	if r.form, err = form.New(&scan.Snapshot().Collection.Schema, scan.Schema(), plan.Form); err != nil {
-		return nil, err
-	}
+	r.table = table{store, root}
 	if err := r.reserve(ctx, budget); err != nil {
 		return nil, err
 	}
 	if plan.Format == FormatParquet {
 		return r.parquet(ctx)
 	}
-	r.catalog = catalog.NewPath(opener.Open, catalog.PathOptions{Warn: func(err error) {
+	r.ident, r.catalog = catalog.Ident(plan.Target), catalog.NewPath(opener.Open, catalog.PathOptions{Warn: func(err error) {
 		r.warnings = append(r.warnings, describe.Warning{Kind: "commit", Message: err.Error()})
 	}})
+	if opts.In != nil {
+		r.ident, r.catalog = opts.In.Ident, opts.In.Catalog
+	}
 	return r.iceberg(ctx)
 }
 
@@ -98,7 +113,8 @@ type runner struct {
 	opts     Options
 	table    table
 	progress *Progress
-	catalog  *catalog.Path
+	catalog  icebergcatalog.Catalog
+	ident    icebergtable.Identifier
 	form     *form.Form
 	file     datafile.Options
 	warnings []describe.Warning
@@ -137,7 +153,8 @@ func (r *runner) reserve(ctx context.Context, budget *reader.Budget) error {
 	if f, ok := r.scan.Snapshot().Collection.Schema.PrimaryKey(); ok {
 		key = f.Name
 	}
-	r.file = datafile.Options{RowGroupBytes: group, Keys: []string{key}, KeyValues: r.footer(), ArrowSchema: r.plan.Form.Vectors == form.VectorsFixedList}
+	r.file = datafile.Options{RowGroupBytes: group, Keys: []string{key}, KeyValues: r.footer(), ArrowSchema: r.plan.Form.Vectors == form.VectorsFixedList,
+		Scalars: r.opts.Scalars, Vectors: r.opts.Vectors}
 	if r.opts.Version != "" {
 		r.file.CreatedBy = fmt.Sprintf("snapexport version %s (build unknown)", r.opts.Version)
 	}
@@ -164,8 +181,7 @@ func (r *runner) footer() []milvus.KeyValue {
 }
 
 func (r *runner) iceberg(ctx context.Context) (*Result, error) {
-	ident := catalog.Ident(r.plan.Target)
-	have, err := catalog.Load(ctx, r.catalog, ident)
+	have, err := catalog.Load(ctx, r.catalog, r.ident)
 	if err != nil && !errors.Is(err, fault.ErrMissing) {
 		return nil, err
 	}
@@ -250,10 +266,10 @@ func (r *runner) found(have *catalog.Table, done *catalog.Snapshot) *Result {
 	var unreadable map[string]int64
 	_ = json.Unmarshal([]byte(done.Summary[summaryUnreadable]), &unreadable) // as the numbers
 	return &Result{
-		Table: r.plan.Target, MetadataLocation: have.MetadataLocation, IcebergSnapshotID: done.ID, Tag: catalog.Tag(r.plan.Snapshot.Name),
+		Table: r.plan.Table(), Catalog: r.plan.Catalog, MetadataLocation: have.MetadataLocation, IcebergSnapshotID: done.ID, Tag: catalog.Tag(r.plan.Snapshot.Name),
 		ExportID: r.plan.ExportID, AlreadyExported: true, ContentHash: done.Summary[verify.SummaryHash],
 		RowsRead: number(summaryRowsRead), RowsDeleted: number(summaryRowsDeleted), RowsAfterCut: number(summaryRowsAfterCut),
-		RowsExpired: number(summaryRowsExpired), RowsWritten: number(summaryRowsWritten), UnreadableText: unreadable, Warnings: r.scan.Snapshot().Warnings,
+		RowsExpired: number(summaryRowsExpired), RowsDeduplicated: number(summaryRowsDeduped), RowsWritten: number(summaryRowsWritten), UnreadableText: unreadable, Warnings: r.scan.Snapshot().Warnings,
 	}
 }
 
@@ -271,9 +287,9 @@ func (r *runner) mine(have *catalog.Table) error {
 	return nil
 }
 
-// checkCommits makes sure that of two commits to the table one wins. Local directories do.
+// checkCommits makes sure that of two commits to the table one wins. Local directories and catalogs do.
 func (r *runner) checkCommits(ctx context.Context) error {
-	if r.opts.UnsafeCommits || r.table.root.Scheme == "" || r.table.root.Scheme == "file" {
+	if r.opts.In != nil || r.opts.UnsafeCommits || r.table.root.Scheme == "" || r.table.root.Scheme == "file" {
 		return nil
 	}
 	prefix := ""
@@ -294,7 +310,7 @@ func (r *runner) commit(ctx context.Context, have *catalog.Table, schema *catalo
 	result := r.result(work)
 	change := catalog.Change{
 		ExportID: exportID, Schema: schema, Replace: true, Tag: catalog.Tag(r.plan.Snapshot.Name),
-		Summary: r.summary(result), Properties: r.properties(), FormatVersion: r.plan.Iceberg,
+		Summary: r.summary(result), Properties: r.properties(), FormatVersion: r.plan.Iceberg, Location: r.plan.Target,
 	}
 	r.sayVersion()
 	change.Check = func(have *catalog.Table) error {
@@ -315,7 +331,7 @@ func (r *runner) commit(ctx context.Context, have *catalog.Table, schema *catalo
 	}
 	ctx, stop := graceful(ctx)
 	defer stop()
-	done, err := catalog.Commit(ctx, r.catalog, catalog.Ident(r.plan.Target), change)
+	done, err := catalog.Commit(ctx, r.catalog, r.ident, change)
 	if err != nil {
 		return nil, r.undo(ctx, err, work.Files)
 	}
@@ -353,6 +369,9 @@ func (r *runner) summary(result *Result) map[string]string {
 		summaryRowsAfterCut: result.RowsAfterCut, summaryRowsExpired: result.RowsExpired, summaryRowsWritten: result.RowsWritten} {
 		out[key] = strconv.FormatInt(n, 10)
 	}
+	if r.plan.Rule.Dedupe != "" {
+		out[summaryRowsDeduped] = strconv.FormatInt(result.RowsDeduplicated, 10)
+	}
 	return out
 }
 
@@ -372,13 +391,14 @@ func (r *runner) properties() map[string]string {
 func (r *runner) result(work Work) *Result {
 	c := work.Counts
 	out := &Result{
-		Table: r.plan.Target, ExportID: r.plan.ExportID, RowsRead: c.Rows, RowsDeleted: c.Deleted, RowsAfterCut: c.AfterCut, RowsExpired: c.Expired,
-		RowsFiltered: c.Filtered, RowsWritten: c.Written(), FilesWritten: len(work.Files), BytesRead: c.Bytes, ContentHash: work.Hash.String(),
+		Table: r.plan.Table(), Catalog: r.plan.Catalog, ExportID: r.plan.ExportID, RowsRead: c.Rows, RowsDeleted: c.Deleted, RowsAfterCut: c.AfterCut, RowsExpired: c.Expired,
+		RowsDeduplicated: c.Deduplicated, RowsFiltered: c.Filtered, RowsWritten: c.Written(), FilesWritten: len(work.Files), BytesRead: c.Bytes, ContentHash: work.Hash.String(),
 		UnreadableText: c.UnreadableText, Warnings: r.scan.Warnings(c),
 	}
 	for _, f := range work.Files {
 		out.BytesWritten += f.Stats.Bytes
 	}
 	out.DeletesRead, _ = r.scan.Deletes()
+	out.BytesSpilled = r.scan.Spilled()
 	return out
 }

@@ -39,7 +39,7 @@ func (r *runner) undo(ctx context.Context, err error, files []File) error {
 // found in the table when it was to be committed: another process was faster, or it is this run's own commit, whose answer
 // had been lost.
 func (r *runner) dropUnused(ctx context.Context, snapshot int64, files []File) (used int, err error) {
-	have, err := catalog.Load(ctx, r.catalog, catalog.Ident(r.plan.Target))
+	have, err := catalog.Load(ctx, r.catalog, r.ident)
 	if err != nil {
 		return 0, err
 	}
