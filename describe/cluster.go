@@ -62,7 +62,7 @@ func readCluster(ctx context.Context, src Source, opts Options, f func(*clusterR
 	c := &clusterReader{src: src, opts: opts, meta: etcdmeta.Options{Root: src.metaPrefix(), Storage: src.RootPath}}
 	tries := 1
 	if src.Form == FormEtcd {
-		live, err := openEtcd(ctx, src, opts.EtcdPassword)
+		live, err := openEtcd(ctx, src, opts)
 		if err != nil {
 			return err
 		}

@@ -36,15 +36,15 @@ type etcdSource struct {
 }
 
 // openEtcd connects. The client is silent and reads nothing from the environment.
-func openEtcd(ctx context.Context, src Source, password objstore.Secret) (*etcdSource, error) {
+func openEtcd(ctx context.Context, src Source, opts Options) (*etcdSource, error) {
 	config := clientv3.Config{
 		Context: ctx, Endpoints: src.Endpoints, DialTimeout: etcdDialTimeout, Username: src.User, Logger: zap.NewNop(),
 		DialKeepAliveTime: 30 * time.Second, DialKeepAliveTimeout: 10 * time.Second, MaxCallRecvMsgSize: 1 << 30,
 	}
 	if src.User != "" {
-		config.Password = string(password)
+		config.Password = string(opts.EtcdPassword)
 	}
-	if src.TLS {
+	if config.TLS = opts.EtcdTLS; src.TLS && config.TLS == nil {
 		config.TLS = &tls.Config{MinVersion: tls.VersionTLS12}
 	}
 	client, err := clientv3.New(config)

@@ -97,7 +97,7 @@ func TestEtcdOneRevision(t *testing.T) {
 	opts := Options{Opener: objstore.NewOpener(objstore.Config{})}
 
 	// Small pages give the same rows, and what is written between them is not seen.
-	live, err := openEtcd(ctx, src, "")
+	live, err := openEtcd(ctx, src, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

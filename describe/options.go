@@ -1,6 +1,8 @@
 package describe
 
 import (
+	"crypto/tls"
+
 	"github.com/snapexport/snapexport/objstore"
 )
 
@@ -33,6 +35,8 @@ type Options struct {
 
 	// EtcdPassword is the password for sources with "?user=". It is never shown.
 	EtcdPassword objstore.Secret
+	// EtcdTLS is how connections to etcd are encrypted. nil: not at all, or with "?tls=true" by the system's authorities.
+	EtcdTLS *tls.Config
 }
 
 func (o Options) workers() int {

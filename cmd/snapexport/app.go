@@ -174,6 +174,10 @@ func (a *app) storeConfig() (objstore.Config, error) {
 // describeOptions gives describe what the shared flags say.
 func (a *app) describeOptions() (describe.Options, error) {
 	opts := describe.Options{Opener: a.opener, AllowPrefixes: a.allow, Vortex: a.vortex != nil, EtcdPassword: objstore.Secret(a.getenv("SNAPEXPORT_ETCD_PASSWORD"))}
+	var err error
+	if opts.EtcdTLS, err = etcdFilesOf(a.getenv).config(); err != nil {
+		return opts, usage("SNAPEXPORT_ETCD_CACERT, SNAPEXPORT_ETCD_CERT, SNAPEXPORT_ETCD_KEY: %w", err)
+	}
 	for _, m := range a.maps {
 		parsed, err := describe.ParseMap(m)
 		if err != nil {

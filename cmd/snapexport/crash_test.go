@@ -249,7 +249,7 @@ func (c *crashed) clear() {
 	}
 	c.stop(c.t)
 	if len(left) > 0 {
-		c.t.Errorf("%d files are left: %q", len(left), left[:min(20, len(left))])
+		c.t.Errorf("%d files are left: %q\n%s", len(left), left[:min(20, len(left))], c.errs)
 	}
 }
 

@@ -26,6 +26,8 @@ type serveFlags struct {
 	address, metrics       string
 	etcd                   []string
 	etcdListen, etcdRoot   string
+	etcdUser, etcdPassword string // the password's file
+	etcdTLS                etcdFiles
 	storage, location      string
 	noFsync, exports       bool
 	gcInterval, gcGrace    time.Duration
@@ -84,6 +86,12 @@ func (f *serveFlags) register(cmd *cobra.Command) {
 	v.StringVar(&f.metrics, "metrics", "127.0.0.1:9091", "`HOST:PORT` of /healthz and /metrics (HTTP, no authorization); empty for none")
 	v.StringSliceVar(&f.etcd, "etcd", nil, "`HOST:PORT,...` of an etcd cluster to use instead of the embedded one")
 	v.StringVar(&f.etcdListen, "etcd-listen", "", "`HOST:PORT` on which other programs may read the embedded etcd (default: none may)")
+	v.StringVar(&f.etcdUser, "etcd-user", "", "`NAME` of the user of --etcd; the password is in --etcd-password-file or SNAPEXPORT_ETCD_PASSWORD")
+	v.StringVar(&f.etcdPassword, "etcd-password-file", "", "`FILE` with the password of --etcd-user")
+	v.BoolVar(&f.etcdTLS.on, "etcd-tls", false, "encrypt connections to --etcd; the files below imply it")
+	v.StringVar(&f.etcdTLS.ca, "etcd-cacert", "", "`FILE` with the certificates of authorities that etcd's is checked by (PEM; default: the system's)")
+	v.StringVar(&f.etcdTLS.certificate, "etcd-cert", "", "`FILE` with the certificate that is shown to etcd (PEM)")
+	v.StringVar(&f.etcdTLS.key, "etcd-key", "", "`FILE` with its key (PEM)")
 	v.StringVar(&f.etcdRoot, "etcd-root", "", "`PREFIX` of the keys in etcd (default: by-dev/meta, as Milvus)")
 	v.StringVar(&f.storage, "storage-version", "2", "`VERSION` of the format of new segments: 1 (binlogs), 2 (packed Parquet) or 3 (manifests)")
 	v.BoolVar(&f.noFsync, "no-fsync", false, "do not wait for the disk: faster, and a crash of the machine may lose what was acknowledged")
@@ -109,8 +117,10 @@ type serveSettings struct {
 	*serveFlags
 	bucketURI   string
 	storage     int64
+	means       objstore.Means
 	credentials *server.Credentials
 	tls         *tls.Config
+	cluster     clusterAccess
 	log         *slog.Logger
 }
 
@@ -141,6 +151,9 @@ func (f *serveFlags) settings(a *app) (*serveSettings, error) {
 	if err := s.security(); err != nil {
 		return nil, err
 	}
+	if err := s.access(a); err != nil {
+		return nil, err
+	}
 	return s, s.exposure()
 }
 
@@ -148,12 +161,9 @@ func (f *serveFlags) settings(a *app) (*serveSettings, error) {
 func (s *serveSettings) security() error {
 	password := server.DefaultPassword
 	if s.passwordFile != "" {
-		text, err := os.ReadFile(s.passwordFile)
-		if err != nil {
-			return usage("--root-password-file: %w", err)
-		}
-		if password = strings.TrimRight(string(text), "\r\n"); password == "" {
-			return usage("--root-password-file: the file is empty")
+		var err error
+		if password, err = readPassword("--root-password-file", s.passwordFile); err != nil {
+			return err
 		}
 		s.auth = true
 	}
@@ -172,6 +182,18 @@ func (s *serveSettings) security() error {
 	}
 	s.tls = &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}
 	return nil
+}
+
+func readPassword(flag, file string) (string, error) {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return "", usage("%s: %w", flag, err)
+	}
+	password := strings.TrimRight(string(text), "\r\n")
+	if password == "" {
+		return "", usage("%s: the file is empty", flag)
+	}
+	return password, nil
 }
 
 // exposure refuses to listen beyond this machine where anyone could do everything.

@@ -181,6 +181,10 @@ func TestServeRefuses(t *testing.T) {
 		"--s3-location":                                 {"--s3-location", "elsewhere"},
 		"go together":                                   {"--tls-cert", known},
 		"a bucket alone":                                {"--bucket", "s3://lake/files"},
+		"are about a cluster":                           {"--etcd-cacert", known},
+		"no certificate (PEM)":                          {"--etcd", "127.0.0.1:1", "--etcd-cacert", known},
+		"its key go together":                           {"--etcd", "127.0.0.1:1", "--etcd-key", known},
+		"goes with --etcd-user":                         {"--etcd", "127.0.0.1:1", "--etcd-password-file", known},
 		"no such file":                                  {"--root-password-file", filepath.Join(dir, "none")},
 	} {
 		if o := invoke(t, nil, append([]string{"serve", "--data", dir}, args...)...); o.code != exitUsage || !strings.Contains(o.errs, want) {

@@ -53,7 +53,7 @@ func (a *app) openCore(ctx context.Context, s *serveSettings) (_ *core, err erro
 		return nil, err
 	}
 	if c.meta, err = metastore.Open(ctx, metastore.Config{
-		Dir: filepath.Join(s.data, "etcd"), Endpoints: s.etcd, Listen: s.etcdListen, Root: s.etcdRoot, Storage: s.root, NoFsync: s.noFsync, Now: a.now, Log: s.log, Fault: a.fault,
+		Dir: filepath.Join(s.data, "etcd"), Endpoints: s.etcd, TLS: s.cluster.tls, User: s.etcdUser, Password: s.cluster.password, Listen: s.etcdListen, Root: s.etcdRoot, Storage: s.root, NoFsync: s.noFsync, Now: a.now, Log: s.log, Fault: a.fault,
 	}); err != nil {
 		return nil, err
 	}

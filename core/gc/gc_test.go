@@ -97,15 +97,17 @@ func TestCrashLeftovers(t *testing.T) {
 		"files/insert_log/100/201/1001/README", "files/insert_log/notes.txt", "files/insert_log/100/201/x/100/1", "files/insert_log/100/201/776/100/1/2",
 		"files/insert_log/100/201/777/_other/1", "files/insert_log/100/201/lobs/x/_data/1", "files/insert_log/0100/201/776/100/1", "files/delta_log/100/201/776/100/1",
 		"files/index_files/6/1/201", "files/index_files/a/1/201/777/f", "files/stats_log/100/201/776/1", "files/insert_log/100/201/775/100/-5",
+		"files/text_log/1/1/100/201/777/99", "files/json_stats/x/3/1/100/201/777/101/t", "files/json_stats/2/3/1/100/201/777/99",
 	}
 	outside := []string{
 		"files/snapshots/100/metadata/1.json", "files/snapshots/100/tables/1/metadata/v1.metadata.json", "files/snapshots/100/tables/1/binlogs/a.parquet",
-		"files/text_log/1/1/100/201/777/100/t", "files/wal/x", "other/insert_log/100/201/777/100/1", "files/insert_logs/100/201/777/100/1",
+		"files/text_logs/1/1/100/201/777/100/t", "files/wal/x", "other/insert_log/100/201/777/100/1", "files/insert_logs/100/201/777/100/1",
 	}
 	leftovers := []string{
 		"files/insert_log/100/201/777/100/1", "files/insert_log/999/201/777/0/1", "files/insert_log/100/202/778/_data/0_x.parquet", "files/insert_log/100/202/778/_metadata/manifest-1.avro",
 		"files/delta_log/100/-1/779/1", "files/stats_log/100/201/777/100/1", "files/bm25_stats/100/201/777/100/1",
 		"files/index_files/7/1/201/777/FLAT", "files/index_files/7/1/201/1001/FLAT", "files/index_files/100/201/777/7/1/FLAT", "files/insert_log/100/203/lobs/110/_data/a.vx",
+		"files/text_log/1/1/100/201/777/100/t", "files/json_key_index_log/2/1/100/201/777/101/t", "files/json_stats/2/3/1/100/201/777/101/shredding_data/0",
 	}
 	for _, k := range append(append(foreign, outside...), leftovers...) {
 		w.write(k)

@@ -8,7 +8,7 @@ import (
 )
 
 // folders are those in which orphans are looked for.
-var folders = []string{"insert_log", "delta_log", "stats_log", "bm25_stats", "index_files"}
+var folders = []string{"insert_log", "delta_log", "stats_log", "bm25_stats", "index_files", "text_log", "json_key_index_log", "json_stats"}
 
 // place is what a file's key says. A file of an index may be read in two ways: as of either form of keys.
 type place struct {
@@ -16,14 +16,24 @@ type place struct {
 	partition  milvus.PartitionID
 	segments   []milvus.SegmentID // whose file it may be
 	builds     []milvus.BuildID   // of indexes
+	stays      bool               // with its segment as well as with its build
 	lob        bool               // a file of long texts, which a partition's segments share
 }
 
 // parse takes a key below a folder apart (docs/format/binlog-v1.md 7, docs/format/storage-v2-v3.md 1). ok is false for names that are not Milvus's.
 func parse(folder, rest string) (p place, ok bool) {
 	parts := strings.Split(rest, "/")
-	if folder == "index_files" {
+	switch folder {
+	case "index_files":
 		return parseIndex(parts)
+	case "text_log", "json_key_index_log":
+		return parseStats(parts)
+	case "json_stats": // below the number of their format
+		format, rest := leading(parts, 1)
+		if len(format) == 0 {
+			return p, false
+		}
+		return parseStats(rest)
 	}
 	ids, tail := leading(parts, 3)
 	if folder == "insert_log" && len(ids) == 2 && len(tail) == 4 && tail[0] == "lobs" && tail[2] == "_data" {
@@ -63,6 +73,18 @@ func parseIndex(parts []string) (p place, ok bool) {
 	return place{
 		collection: milvus.CollectionID(ids[0]), builds: []milvus.BuildID{milvus.BuildID(ids[0]), milvus.BuildID(ids[3])},
 		segments: []milvus.SegmentID{milvus.SegmentID(ids[2]), milvus.SegmentID(ids[3])},
+	}, true
+}
+
+// parseStats reads build/version/collection/partition/segment/field/file of an index over text or JSON; files may lie in folders.
+func parseStats(parts []string) (p place, ok bool) {
+	ids, tail := leading(parts, 6)
+	if len(ids) < 6 || len(tail) == 0 {
+		return p, false
+	}
+	return place{
+		collection: milvus.CollectionID(ids[2]), partition: milvus.PartitionID(ids[3]), stays: true,
+		builds: []milvus.BuildID{milvus.BuildID(ids[0])}, segments: []milvus.SegmentID{milvus.SegmentID(ids[4])},
 	}, true
 }
 

@@ -132,7 +132,7 @@ type needs struct {
 	collections map[milvus.CollectionID]bool // of which all long texts stay
 }
 
-// has tells whether a file stays. An index's file is looked up by its build, not by its segment, which may go on without it.
+// has tells whether a file stays. A vector index's file is looked up by its build, not by its segment, which may go on without it.
 func (n *needs) has(p *place) bool {
 	if p.lob {
 		return n.collections[p.collection] || n.partitions[partition{p.collection, p.partition}]
@@ -142,7 +142,7 @@ func (n *needs) has(p *place) bool {
 			return true
 		}
 	}
-	if len(p.builds) > 0 {
+	if len(p.builds) > 0 && !p.stays {
 		return false
 	}
 	for _, id := range p.segments {

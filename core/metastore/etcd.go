@@ -94,10 +94,18 @@ func (e *embedded) close() {
 	_ = e.lock.Close() // which unlocks it
 }
 
-func dial(ctx context.Context, endpoints []string) (*clientv3.Client, error) {
-	client, err := clientv3.New(clientv3.Config{
-		Context: context.WithoutCancel(ctx), Endpoints: endpoints, DialTimeout: dialTimeout, Logger: zap.NewNop(),
+// dial connects to a cluster. Where there is a user, its password is tried at once.
+func dial(ctx context.Context, c Config) (*clientv3.Client, error) {
+	config := clientv3.Config{
+		Context: context.WithoutCancel(ctx), Endpoints: c.Endpoints, DialTimeout: dialTimeout, Logger: zap.NewNop(), TLS: c.TLS,
 		DialKeepAliveTime: 30 * time.Second, DialKeepAliveTimeout: 10 * time.Second, MaxCallRecvMsgSize: 1 << 30,
-	})
+	}
+	if c.User != "" {
+		config.Username, config.Password = c.User, string(c.Password)
+	}
+	if err := probe(ctx, c); err != nil {
+		return nil, err
+	}
+	client, err := clientv3.New(config)
 	return client, failed(err)
 }

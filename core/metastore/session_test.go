@@ -1,16 +1,19 @@
 package metastore
 
 import (
+	"crypto/tls"
 	"errors"
 	"strings"
 	"testing"
 	"time"
 
+	"go.etcd.io/etcd/client/pkg/v3/transport"
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"github.com/snapexport/snapexport/fault"
 	"github.com/snapexport/snapexport/internal/testkit"
 	"github.com/snapexport/snapexport/internal/testkit/etcd"
+	"github.com/snapexport/snapexport/objstore"
 )
 
 func cluster(address string) func(*Config) {
@@ -49,6 +52,41 @@ func TestSecondServerOfClusterIsRefused(t *testing.T) {
 	compareWithReader(t, again)
 	if all, _ := again.Collections("*"); len(all) != 1 {
 		t.Errorf("%d collections", len(all))
+	}
+}
+
+// TestSecuredCluster: an etcd that demands a certificate and a password, whose user has no rights beyond the metadata.
+func TestSecuredCluster(t *testing.T) {
+	t.Parallel()
+	e := etcd.StartSecured(t)
+	config, err := transport.TLSInfo{CertFile: e.Certificate, KeyFile: e.Key, TrustedCAFile: e.CA}.ClientConfig()
+	check(t, err)
+	secured := func(c *Config) {
+		c.Endpoints, c.TLS, c.User, c.Password = []string{e.Address}, config, e.User, objstore.Secret(e.Password)
+	}
+	s := open(t, "", secured)
+	check(t, s.CreateCollection(ctx, sample(100, "c")))
+	check(t, s.Close())
+	s = open(t, "", secured)
+	compareWithReader(t, s)
+	check(t, s.Close())
+	for name, c := range map[string]struct {
+		change func(*Config)
+		class  error
+		text   string
+	}{
+		"a wrong password":  {func(c *Config) { c.Password = "wrong" }, fault.ErrAuth, "authentication failed"},
+		"no user":           {func(c *Config) { c.User = "" }, fault.ErrAuth, "permission denied"},
+		"another root":      {func(c *Config) { c.Root = "other/meta" }, fault.ErrAuth, "permission denied"},
+		"no certificate":    {func(c *Config) { c.TLS = &tls.Config{RootCAs: config.RootCAs} }, errEtcd, "certificate"},
+		"another authority": {func(c *Config) { c.TLS = &tls.Config{Certificates: config.Certificates} }, errEtcd, "unknown authority"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if _, err := tryOpen("", secured, c.change); !errors.Is(err, c.class) || !strings.Contains(err.Error(), c.text) || strings.Contains(err.Error(), "hunter2") {
+				t.Errorf("%v", err)
+			}
+		})
 	}
 }
 

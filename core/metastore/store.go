@@ -2,6 +2,7 @@ package metastore
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"log/slog"
 	"sync"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/snapexport/snapexport/fault"
 	"github.com/snapexport/snapexport/format/etcdmeta"
+	"github.com/snapexport/snapexport/objstore"
 )
 
 const op = "keep metadata"
@@ -21,6 +23,9 @@ const op = "keep metadata"
 type Config struct {
 	Dir       string                   // of the embedded etcd's data; made if absent
 	Endpoints []string                 // of a cluster: host:port
+	TLS       *tls.Config              // cluster: how connections are encrypted; nil: they are not
+	User      string                   // cluster: "" is nobody
+	Password  objstore.Secret          // of User
 	Listen    string                   // embedded: host:port on which other programs may read; "" is none
 	Root      string                   // of the keys; "" is etcdmeta.DefaultRoot
 	Storage   string                   // root path of the files in the object storage ("files")
@@ -91,7 +96,7 @@ func (s *Store) start(ctx context.Context) (err error) {
 // connect starts the embedded etcd, or dials.
 func (s *Store) connect(ctx context.Context) (err error) {
 	if len(s.config.Endpoints) > 0 {
-		s.client, err = dial(ctx, s.config.Endpoints)
+		s.client, err = dial(ctx, s.config)
 		return err
 	}
 	if s.server, err = startEmbedded(ctx, s.config); err == nil {

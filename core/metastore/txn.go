@@ -7,7 +7,10 @@ import (
 	"slices"
 	"strings"
 
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
+	"google.golang.org/grpc/codes"
+	rpc "google.golang.org/grpc/status"
 
 	"github.com/snapexport/snapexport/fault"
 	"github.com/snapexport/snapexport/format/etcdmeta"
@@ -28,7 +31,21 @@ func failed(err error) error {
 	if err == nil || errors.As(err, &e) {
 		return err
 	}
+	if denied(err) {
+		return fault.Auth(op, "%w", err).WithHint("etcd wants a user, a password, or a right that this user does not have")
+	}
 	return fault.New(errEtcd, op, "%w", err)
+}
+
+// denied tells etcd's refusals of a user.
+func denied(err error) bool {
+	for _, e := range []error{rpctypes.ErrAuthFailed, rpctypes.ErrPermissionDenied, rpctypes.ErrUserEmpty, rpctypes.ErrInvalidAuthToken} {
+		if errors.Is(err, e) {
+			return true
+		}
+	}
+	code := rpc.Code(err)
+	return code == codes.PermissionDenied || code == codes.Unauthenticated
 }
 
 // call bounds a request's time. It is not interrupted by the caller's context, whose end would leave its outcome unknown.

@@ -116,6 +116,7 @@ func (s *Service) removeFiles(ctx context.Context, info *pb.SnapshotInfo) error 
 // Abandoned returns the snapshots that no one works on and that are to go: those not COMMITTED, and those without pins whose
 // collection is gone.
 func (s *Service) Abandoned() []*pb.SnapshotInfo {
+	s.forgetUnmade()
 	return slices.DeleteFunc(slices.Clone(s.store.AllSnapshots()), func(info *pb.SnapshotInfo) bool { return !s.isAbandoned(info) })
 }
 

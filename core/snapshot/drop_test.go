@@ -2,6 +2,7 @@ package snapshot
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -270,6 +271,32 @@ func TestCreateFails(t *testing.T) {
 	}
 	w.config.Fault = nil
 	w.create("s")
+}
+
+// TestUnmadeIsForgotten: what a snapshot refers to whose row could not even be written is free again.
+func TestUnmadeIsForgotten(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	_, c := w.documents(fixture.Shape{Segments: 1, Rows: 10})
+	w.config.Fault = nil
+	dead := func(is bool) { // etcd takes nothing
+		w.faults.mu.Lock()
+		defer w.faults.mu.Unlock()
+		w.faults.dead = is
+	}
+	dead(true)
+	if _, err := w.Create(t.Context(), c, Request{Name: "s", Protection: time.Hour}); !errors.Is(err, errDead) {
+		t.Fatal(err)
+	}
+	dead(false)
+	id := w.store.Segments(c.ID)[0].ID
+	check(t, w.store.Refresh(t.Context()))
+	if list := w.Abandoned(); len(list) > 0 {
+		t.Errorf("abandoned: %v", list)
+	}
+	if segments, _, loaded := w.References(c.ID); len(segments) > 0 || !loaded || w.Protected(id) {
+		t.Errorf("%v are kept", segments)
+	}
 }
 
 // The process ends at every step of making and of dropping a snapshot. Started again, there is the whole snapshot or nothing

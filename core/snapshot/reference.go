@@ -101,6 +101,21 @@ func (s *Service) forget(id milvus.SnapshotID) {
 	delete(s.refs, id)
 }
 
+// forgetUnmade forgets what snapshots refer to that could neither be made nor marked as abandoned: there is no row of them.
+func (s *Service) forgetUnmade() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	rows := map[milvus.SnapshotID]bool{}
+	for _, info := range s.store.AllSnapshots() {
+		rows[milvus.SnapshotID(info.Id)] = true
+	}
+	for id := range s.refs {
+		if !rows[id] && !s.working[id] {
+			delete(s.refs, id)
+		}
+	}
+}
+
 // work marks a snapshot as being made or dropped.
 func (s *Service) work(id milvus.SnapshotID) (done func()) {
 	s.mu.Lock()

@@ -17,12 +17,23 @@ import (
 // Start runs a real etcd on loopback for the test, filled with the rows of a dump ("" is none), and returns its host:port.
 func Start(t testing.TB, dump string) string {
 	t.Helper()
+	address := run(t, func(*embed.Config) {})
+	if dump != "" {
+		fill(t, address, dump)
+	}
+	return address
+}
+
+// run starts an etcd and waits until it answers.
+func run(t testing.TB, change func(*embed.Config)) string {
+	t.Helper()
 	config := embed.NewConfig()
 	config.Dir = t.TempDir()
 	config.LogLevel, config.LogOutputs = "fatal", []string{os.DevNull}
 	config.UnsafeNoFsync, config.BcryptCost = true, 4
 	loopback := url.URL{Scheme: "http", Host: "127.0.0.1:0"}
 	config.ListenClientUrls, config.ListenPeerUrls = []url.URL{loopback}, []url.URL{loopback}
+	change(config)
 	server, err := embed.StartEtcd(config)
 	if err != nil {
 		t.Fatal(err)
@@ -33,11 +44,7 @@ func Start(t testing.TB, dump string) string {
 	case <-time.After(time.Minute):
 		t.Fatal("etcd does not start")
 	}
-	address := server.Clients[0].Addr().String()
-	if dump != "" {
-		fill(t, address, dump)
-	}
-	return address
+	return server.Clients[0].Addr().String()
 }
 
 func fill(t testing.TB, address, dump string) {
