@@ -100,6 +100,7 @@ binlogs/ are its rows and nothing else, and go with the snapshot.
 	f := cmd.Flags()
 	rows.register(cmd)
 	forms.register(cmd)
+	registerCodecs(cmd, &opts)
 	f.StringVar(&opts.Target, "to", "", "path or URI of the `TABLE` (default: the snapshot's own, for milvus://...)")
 	f.StringVar(&format, "format", string(export.FormatIceberg), "`FORMAT`: iceberg, or parquet for files without a table")
 	f.IntVar(&opts.IcebergFormat, "iceberg-format", 0, "`VERSION` of Iceberg's format, 2 or 3 (default: that of the table; 2 for a new one, 3 with variants)")
