@@ -2,10 +2,10 @@ package objstore
 
 import (
 	"context"
+	"errors"
+	"io/fs"
 	"os"
 	"path"
-	"runtime"
-	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
 )
@@ -21,6 +21,11 @@ type Batch struct {
 	Workers int // objects written at once to buckets; 0 is 16
 	// NoFsync lets files of local directories be lost when the machine stops. Buckets keep what they accepted.
 	NoFsync bool
+	// Fresh says that nobody looks for the objects before PutAll has returned nil. Local files then have their names while they
+	// are written, which takes half the time.
+	Fresh bool
+
+	later *settling // of a transfer; nil: PutAll settles
 }
 
 // batchWriter is a store that writes many objects with less work than one after the other.
@@ -66,9 +71,6 @@ func (s *metricStore) putAll(ctx context.Context, bodies []Body, b Batch) error 
 // putOnly hides that a store could write batches.
 type putOnly struct{ Store }
 
-// syncWorkers is how many files are synced at once: file systems commit the waiting ones together.
-const syncWorkers = 16
-
 // putAll writes each folder's files by its own handle, so that their common path is walked once.
 func (l *local) putAll(ctx context.Context, bodies []Body, b Batch) error {
 	const op = "put"
@@ -84,17 +86,31 @@ func (l *local) putAll(ctx context.Context, bodies []Body, b Batch) error {
 	if err != nil {
 		return l.fail(op, "", err)
 	}
+	own := b.later == nil
+	if own {
+		b.later = &settling{}
+		if !b.NoFsync {
+			if b.later, err = l.settling(); err != nil {
+				return err
+			}
+			defer b.later.close()
+		}
+	}
 	for dir, files := range byDir {
 		if err := l.putDir(ctx, root, dir, files, b); err != nil {
 			return err
 		}
 	}
-	return nil
+	if !own {
+		return nil
+	}
+	return b.later.settle(ctx)
 }
 
+// putDir writes the files of one folder, one after the other: only one at a time can be added to it.
 func (l *local) putDir(ctx context.Context, root *os.Root, dir string, files []Body, b Batch) error {
 	const op = "put"
-	if err := makeDirs(root, dir, !b.NoFsync); err != nil {
+	if err := makeDirs(root, dir, b.later); err != nil {
 		return l.fail(op, dir, err)
 	}
 	at, err := root.OpenRoot(dir)
@@ -102,55 +118,42 @@ func (l *local) putDir(ctx context.Context, root *os.Root, dir string, files []B
 		return l.fail(op, dir, err)
 	}
 	defer at.Close()
-	workers := syncWorkers
-	if b.NoFsync {
-		workers = runtime.GOMAXPROCS(0)
-	}
-	var next atomic.Int64
-	g, each := errgroup.WithContext(ctx)
-	for range min(workers, len(files)) {
-		g.Go(func() error {
-			for i := next.Add(1) - 1; i < int64(len(files)); i = next.Add(1) - 1 {
-				err := each.Err()
-				if err == nil {
-					err = l.putIn(at, files[i], !b.NoFsync)
-				}
-				if err != nil {
-					return l.fail(op, files[i].Key, err)
-				}
-			}
-			return nil
-		})
-	}
-	if err := g.Wait(); err != nil {
-		return err
-	}
-	if b.NoFsync {
-		return nil
-	}
-	if err := syncDir(at, "."); err != nil {
-		return l.fail(op, dir, err)
+	for _, f := range files {
+		err := ctx.Err()
+		if err == nil && b.Fresh {
+			err = writeNew(at, path.Base(f.Key), f.Bytes, false)
+		}
+		if err == nil && !b.Fresh || errors.Is(err, fs.ErrExist) {
+			err = l.putIn(at, f, !b.NoFsync)
+		}
+		if err != nil {
+			return l.fail(op, f.Key, err)
+		}
+		b.later.file(f.Key)
 	}
 	return nil
+}
+
+// writeNew writes a file that is not there yet.
+func writeNew(dir *os.Root, name string, body []byte, sync bool) error {
+	f, err := dir.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, fileMode)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(body)
+	if err == nil && sync {
+		err = f.Sync()
+	}
+	return errors.Join(err, f.Close())
 }
 
 // putIn writes one file of a folder: a temporary one is renamed, as readers must never see half of it.
 func (l *local) putIn(dir *os.Root, body Body, sync bool) error {
 	temp := l.temp.next()
-	f, err := dir.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, fileMode)
-	for os.IsExist(err) { // of a dead process
+	err := writeNew(dir, temp, body.Bytes, sync)
+	for errors.Is(err, fs.ErrExist) { // of a dead process
 		temp = l.temp.next()
-		f, err = dir.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, fileMode)
-	}
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(body.Bytes)
-	if err == nil && sync {
-		err = f.Sync()
-	}
-	if closed := f.Close(); err == nil {
-		err = closed
+		err = writeNew(dir, temp, body.Bytes, sync)
 	}
 	if err == nil {
 		err = dir.Rename(temp, path.Base(body.Key))

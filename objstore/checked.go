@@ -5,10 +5,7 @@ import (
 	"errors"
 	"hash"
 	"hash/crc32"
-	"io"
-	"os"
 	"strings"
-	"sync"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
@@ -19,15 +16,19 @@ import (
 
 // checkedCopier is a store with a cheaper way to compare a copy than reading both objects.
 type checkedCopier interface {
-	copyChecked(ctx context.Context, src Store, srcKey, dstKey string) (Object, error)
+	copyChecked(ctx context.Context, src Store, srcKey, dstKey string, how copying) (Object, error)
 }
 
 // CopyChecked copies as dst.Copy does and then compares the copy with its source: by what an S3 server says of both (equal
 // MD5 ETags, or checksums of whole objects), else by CRC32C of the bytes. fault.ErrCorrupt if they differ; the copy is gone
 // then. It is as repeatable as Copy.
 func CopyChecked(ctx context.Context, dst, src Store, srcKey, dstKey string) (Object, error) {
+	return copyChecked(ctx, dst, src, srcKey, dstKey, plainCopy)
+}
+
+func copyChecked(ctx context.Context, dst, src Store, srcKey, dstKey string, how copying) (Object, error) {
 	if c, ok := dst.(checkedCopier); ok {
-		return c.copyChecked(ctx, src, srcKey, dstKey)
+		return c.copyChecked(ctx, src, srcKey, dstKey, how)
 	}
 	o, err := dst.Copy(ctx, src, srcKey, dstKey)
 	if err != nil {
@@ -83,14 +84,14 @@ func sumObject(ctx context.Context, s Store, key string) (uint32, error) {
 	return sum.Sum32(), nil
 }
 
-func (s *metricStore) copyChecked(ctx context.Context, src Store, srcKey, dstKey string) (Object, error) {
-	o, err := CopyChecked(ctx, s.Store, src, srcKey, dstKey)
+func (s *metricStore) copyChecked(ctx context.Context, src Store, srcKey, dstKey string, how copying) (Object, error) {
+	o, err := copyChecked(ctx, s.Store, src, srcKey, dstKey, how)
 	s.m.count(kindCopy, 0, 0, err)
 	return o, err
 }
 
-func (r *retryStore) copyChecked(ctx context.Context, src Store, srcKey, dstKey string) (Object, error) {
-	return CopyChecked(ctx, r.Store, src, srcKey, dstKey)
+func (r *retryStore) copyChecked(ctx context.Context, src Store, srcKey, dstKey string, how copying) (Object, error) {
+	return copyChecked(ctx, r.Store, src, srcKey, dstKey, how)
 }
 
 // streamChecked is streamCopy with the sum taken on the way; the copy is read once more.
@@ -103,92 +104,9 @@ func streamChecked(ctx context.Context, dst, src Store, srcKey, dstKey string) (
 	return o, checkSum(ctx, dst, o, sum.Sum32())
 }
 
-// buffers of local copies.
-var buffers = sync.Pool{New: func() any { b := make([]byte, 1<<20); return &b }}
-
-// copyChecked reads the source once, and what was written once more before it gets its name.
-func (l *local) copyChecked(ctx context.Context, src Store, srcKey, dstKey string) (Object, error) {
-	from, ok := bare(src).(*local)
-	if !ok {
-		return streamChecked(ctx, l, src, srcKey, dstKey)
-	}
-	f, o, err := from.file("copy", srcKey)
-	if err != nil {
-		return Object{}, err
-	}
-	defer f.Close()
-	d, err := l.draft(ctx, "copy", dstKey)
-	if err != nil {
-		return Object{}, err
-	}
-	defer d.Abort()
-	want, err := d.fill(f)
-	if err != nil {
-		return Object{}, err
-	}
-	if now, err := describeFile(f, srcKey); err != nil || now.ETag != o.ETag {
-		return Object{}, changed("copy", from.name(srcKey), o.ETag, now.ETag)
-	}
-	got, err := d.sum()
-	if err != nil {
-		return Object{}, err
-	}
-	if got != want {
-		return Object{}, differs(l.name(dstKey), got, want)
-	}
-	to, err := d.Commit()
-	if err != nil {
-		return Object{}, err
-	}
-	return to, sameSize(l.name(dstKey), o, to)
-}
-
-// fill writes a file's bytes and returns their sum.
-func (d *draft) fill(f *os.File) (uint32, error) {
-	buffer := buffers.Get().(*[]byte)
-	defer buffers.Put(buffer)
-	sum := newSum()
-	for {
-		n, err := f.Read(*buffer)
-		sum.Write((*buffer)[:n])
-		if n > 0 {
-			if _, err := d.Write((*buffer)[:n]); err != nil {
-				return 0, err
-			}
-		}
-		if err == io.EOF {
-			return sum.Sum32(), nil
-		}
-		if err != nil {
-			return 0, d.fail(err)
-		}
-	}
-}
-
-// sum reads back what was written.
-func (d *draft) sum() (uint32, error) {
-	buffer := buffers.Get().(*[]byte)
-	defer buffers.Put(buffer)
-	sum := newSum()
-	for off := int64(0); ; {
-		n, err := d.f.ReadAt(*buffer, off)
-		sum.Write((*buffer)[:n])
-		off += int64(n)
-		if err == io.EOF {
-			return sum.Sum32(), nil
-		}
-		if err == nil {
-			err = d.ctx.Err()
-		}
-		if err != nil {
-			return 0, d.fail(err)
-		}
-	}
-}
-
 // copyChecked lets the server copy and compares what it says of both objects. Objects that it says nothing comparable of are
 // read.
-func (s *s3Store) copyChecked(ctx context.Context, src Store, srcKey, dstKey string) (Object, error) {
+func (s *s3Store) copyChecked(ctx context.Context, src Store, srcKey, dstKey string, _ copying) (Object, error) {
 	from, ok := bare(src).(*s3Store)
 	if !ok || from.server != s.server {
 		return streamChecked(ctx, s, src, srcKey, dstKey)

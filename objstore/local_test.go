@@ -24,7 +24,7 @@ func keysOf(t *testing.T, s objstore.Store, prefix string) (keys []string) {
 	return keys
 }
 
-func must(t *testing.T, errs ...error) {
+func must(t testing.TB, errs ...error) {
 	t.Helper()
 	if err := errors.Join(errs...); err != nil {
 		t.Fatal(err)

@@ -43,9 +43,11 @@ type draft struct {
 	temp  string
 	f     *os.File
 	done  bool
+
+	later *settling // makes it durable; nil: Commit does
 }
 
-func (l *local) draft(ctx context.Context, op, key string) (*draft, error) {
+func (l *local) draft(ctx context.Context, op, key string, later *settling) (*draft, error) {
 	err := checkLocalKey(key)
 	if err == nil {
 		err = ctx.Err()
@@ -57,8 +59,8 @@ func (l *local) draft(ctx context.Context, op, key string) (*draft, error) {
 	if err != nil {
 		return nil, l.fail(op, key, err)
 	}
-	d := &draft{store: l, root: root, ctx: ctx, op: op, key: key}
-	if err := makeDirs(root, path.Dir(key), true); err != nil {
+	d := &draft{store: l, root: root, ctx: ctx, op: op, key: key, later: later}
+	if err := makeDirs(root, path.Dir(key), later); err != nil {
 		return nil, d.fail(err)
 	}
 	for {
@@ -82,8 +84,8 @@ func (d *draft) fail(err error) error {
 	return d.store.fail(d.op, d.key, err)
 }
 
-// makeDirs makes a directory and its parents; each new one is synced into its parent if wanted.
-func makeDirs(root *os.Root, dir string, sync bool) error {
+// makeDirs makes a directory and its parents; each new one is synced into its parent, now or later.
+func makeDirs(root *os.Root, dir string, later *settling) error {
 	if dir == "." {
 		return nil
 	}
@@ -93,20 +95,24 @@ func makeDirs(root *os.Root, dir string, sync bool) error {
 		}
 		return nil
 	}
-	if err := makeDirs(root, path.Dir(dir), sync); err != nil {
+	if err := makeDirs(root, path.Dir(dir), later); err != nil {
 		return err
 	}
 	if err := root.Mkdir(dir, dirMode); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
-	if !sync {
+	if later != nil {
+		later.dir(path.Dir(dir))
 		return nil
 	}
 	return syncDir(root, path.Dir(dir))
 }
 
-func syncDir(root *os.Root, dir string) error {
-	f, err := root.Open(dir)
+func syncDir(root *os.Root, dir string) error { return syncOne(root, dir) }
+
+// syncOne syncs a file or directory.
+func syncOne(root *os.Root, name string) error {
+	f, err := root.Open(name)
 	if err != nil {
 		return err
 	}
@@ -137,14 +143,16 @@ func (d *draft) Commit() (Object, error) {
 	return d.publish(func() error { return d.root.Rename(d.temp, d.key) })
 }
 
-// publish makes the synced file visible by rename or link. The object is described from the open file, so that it is ours
-// even if another writer replaces it at once.
+// publish makes the file visible by rename or link, synced unless whoever asked does that. The object is described from the open
+// file, so that it is ours even if another writer replaces it at once.
 func (d *draft) publish(step func() error) (Object, error) {
 	if d.done {
 		return Object{}, fault.New(ErrFailed, d.op, "Commit after Commit or Abort").On(d.store.name(d.key))
 	}
 	err := d.ctx.Err()
-	if err == nil {
+	if err == nil && d.later != nil {
+		d.later.start(d.f)
+	} else if err == nil {
 		err = d.f.Sync()
 	}
 	if err == nil {
@@ -156,7 +164,9 @@ func (d *draft) publish(step func() error) (Object, error) {
 	d.done = true
 	defer d.f.Close()
 	o, err := describeFile(d.f, d.key)
-	if err == nil {
+	if err == nil && d.later != nil {
+		d.later.file(d.key)
+	} else if err == nil {
 		err = syncDir(d.root, path.Dir(d.key))
 	}
 	if err != nil {
@@ -179,7 +189,7 @@ func (d *draft) Abort() error {
 }
 
 func (l *local) Upload(ctx context.Context, key string) (Upload, error) {
-	d, err := l.draft(ctx, "upload", key)
+	d, err := l.draft(ctx, "upload", key, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -187,7 +197,7 @@ func (l *local) Upload(ctx context.Context, key string) (Upload, error) {
 }
 
 func (l *local) Put(ctx context.Context, key string, body []byte) error {
-	d, err := l.draft(ctx, "put", key)
+	d, err := l.draft(ctx, "put", key, nil)
 	if err != nil {
 		return err
 	}
@@ -201,7 +211,7 @@ func (l *local) Put(ctx context.Context, key string, body []byte) error {
 
 // Create links a synced temporary file to the key: link(2) fails if the key exists, whoever made it.
 func (l *local) Create(ctx context.Context, key string, body []byte) error {
-	d, err := l.draft(ctx, "create", key)
+	d, err := l.draft(ctx, "create", key, nil)
 	if err != nil {
 		return err
 	}
@@ -273,7 +283,7 @@ func (l *local) Copy(ctx context.Context, src Store, srcKey, dstKey string) (Obj
 		return Object{}, err
 	}
 	defer f.Close()
-	d, err := l.draft(ctx, "copy", dstKey)
+	d, err := l.draft(ctx, "copy", dstKey, nil)
 	if err != nil {
 		return Object{}, err
 	}
