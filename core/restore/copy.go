@@ -18,7 +18,8 @@ import (
 // copier copies the objects of one job.
 type copier struct {
 	*Service
-	once sync.Map // keys of objects that several segments share, to *sharedCopy
+	transfer *objstore.Transfer
+	once     sync.Map // keys of objects that several segments share, to *sharedCopy
 }
 
 type sharedCopy struct {
@@ -57,7 +58,7 @@ func (c *copier) move(ctx context.Context, m *move) error {
 	return ctx.Err()
 }
 
-// copy copies one object and compares it with its source and with what metadata says.
+// copy copies one object, and compares it with its source and with what metadata says. It is durable at the end of the task.
 func (c *copier) copy(ctx context.Context, f file) error {
 	select {
 	case c.slots <- struct{}{}:
@@ -65,7 +66,7 @@ func (c *copier) copy(ctx context.Context, f file) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	o, err := objstore.CopyChecked(ctx, c.files, c.files, f.from, f.to)
+	o, err := c.transfer.Copy(ctx, c.files, f.from, f.to)
 	switch {
 	case f.maybe && errors.Is(err, fault.ErrMissing):
 		return nil

@@ -12,7 +12,10 @@
 //   - It equals the source in all but its name, aliases (it has none) and ids: new ones of the collection, partitions, segments,
 //     indexes and index builds; ids of fields and of logs are kept.
 //   - Every object is copied by the store and compared with its source by size and checksum (objstore.CopyChecked), and its
-//     size with the one that metadata records, where that is known.
+//     size with the one that metadata records, where that is known. Local files may instead share their blocks with the source or
+//     be hard links to it ([Config].Means): then there are no bytes to compare. Links are safe within a store, as Milvus's
+//     files are never written in place, and removing one name leaves the other.
+//   - The files of a task are durable before it is recorded as done, and so before the target is published.
 //   - The snapshot is pinned while a job needs it. Pins have a time to live and are renewed; the pin is gone before the job is
 //     reported as ended.
 //   - Progress never goes back, not even over a restart. Jobs can be asked for until three hours after their end.

@@ -208,7 +208,12 @@ func (s *Service) copyAll(ctx context.Context, row *pb.CopySegmentJob, p *plan) 
 			}
 		}
 	})
-	c := &copier{Service: s}
+	transfer, err := objstore.NewTransfer(s.files, s.config.Means, !s.config.NoFsync)
+	if err != nil {
+		return err
+	}
+	defer transfer.Close()
+	c := &copier{Service: s, transfer: transfer}
 	count := &progress{service: s, job: row.JobId, total: row.TotalSegments}
 	for _, t := range s.store.CopyTasks(row.JobId) {
 		if err := c.task(ctx, t, p, count); err != nil {
@@ -244,6 +249,9 @@ func (c *copier) task(ctx context.Context, t *pb.CopySegmentTask, p *plan, count
 		})
 	}
 	if err := g.Wait(); err != nil {
+		return err
+	}
+	if err := c.transfer.Flush(ctx); err != nil {
 		return err
 	}
 	return c.completed(ctx, t)

@@ -47,6 +47,8 @@ type Config struct {
 	Workers int                      // objects copied at once, of all jobs; 0: DefaultWorkers
 	Jobs    int                      // jobs worked on at once; 0: DefaultJobs
 	Timeout time.Duration            // of a job; 0: DefaultTimeout
+	Means   objstore.Means           // how local files are copied; "": objstore.MeansAuto
+	NoFsync bool                     // local stores: files may be lost when the machine stops
 }
 
 // Service restores snapshots.
@@ -78,6 +80,9 @@ func New(store *metastore.Store, files objstore.Store, snapshots Snapshots, c Co
 	}
 	if c.Timeout <= 0 {
 		c.Timeout = DefaultTimeout
+	}
+	if c.Means == "" {
+		c.Means = objstore.MeansAuto
 	}
 	return &Service{
 		store: store, files: files, snapshots: snapshots, config: c,

@@ -15,34 +15,65 @@ import (
 	"github.com/snapexport/snapexport/objstore"
 )
 
-// manifestBatch bounds the manifests that are in memory, encoded, at once.
-const manifestBatch = 2048
+// manifestBatch is how many manifests are encoded at once. While they are written, the next ones are encoded.
+const manifestBatch = 512
 
 // writeFiles writes the manifests and then the metadata. All of it is durable when it returns.
 func (s *Service) writeFiles(ctx context.Context, d *draft) error {
-	how := objstore.Batch{Workers: fileWorkers, NoFsync: s.config.NoFsync}
-	for first := 0; first < len(d.segments); first += manifestBatch {
-		last := min(first+manifestBatch, len(d.segments))
-		bodies, err := encode(d.segments[first:last], d.meta.ManifestList[first:last])
-		if err != nil {
-			return err
-		}
-		if err := objstore.PutAll(ctx, s.files, bodies, how); err != nil {
-			return err
-		}
-		if err := s.fault("snapshot create: manifests"); err != nil {
-			return err
-		}
+	if err := s.writeManifests(ctx, d); err != nil {
+		return err
 	}
 	body, err := snapfile.EncodeMetadata(d.meta)
 	if err != nil {
 		return err
 	}
 	key := snapfile.MetadataKey(s.config.Root, int64(d.meta.Info.Collection), int64(d.meta.Info.ID))
-	if err := objstore.PutAll(ctx, s.files, []objstore.Body{{Key: key, Bytes: body}}, how); err != nil {
+	if err := objstore.PutAll(ctx, s.files, []objstore.Body{{Key: key, Bytes: body}}, objstore.Batch{NoFsync: s.config.NoFsync}); err != nil {
 		return err
 	}
 	return s.fault("snapshot create: metadata")
+}
+
+// writeManifests writes the manifests under their names at once: nobody looks for them without the metadata.
+func (s *Service) writeManifests(ctx context.Context, d *draft) error {
+	t, err := objstore.NewTransfer(s.files, objstore.MeansCopy, !s.config.NoFsync)
+	if err != nil {
+		return err
+	}
+	defer t.Close()
+	g, each := errgroup.WithContext(ctx)
+	batches := make(chan []objstore.Body)
+	g.Go(func() error {
+		defer close(batches)
+		for first := 0; first < len(d.segments); first += manifestBatch {
+			last := min(first+manifestBatch, len(d.segments))
+			bodies, err := encode(d.segments[first:last], d.meta.ManifestList[first:last])
+			if err != nil {
+				return err
+			}
+			select {
+			case batches <- bodies:
+			case <-each.Done():
+				return each.Err()
+			}
+		}
+		return nil
+	})
+	g.Go(func() error {
+		for bodies := range batches {
+			if err := t.PutAll(each, bodies, objstore.Batch{Workers: fileWorkers, Fresh: true}); err != nil {
+				return err
+			}
+			if err := s.fault("snapshot create: manifests"); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	return t.Flush(ctx)
 }
 
 // encode encodes the manifests of segments, on all cores.
