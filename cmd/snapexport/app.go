@@ -37,6 +37,7 @@ type app struct {
 	json     bool
 	progress string
 	memory   string
+	tempDir  string
 	config   string
 
 	passwordFile string
@@ -83,6 +84,7 @@ that Spark, DuckDB, pyiceberg and others read.
 	f.BoolVar(&a.json, "json", a.json, "print the result as JSON; errors and progress become JSON lines on standard error")
 	f.StringVar(&a.progress, "progress", "auto", "progress on standard error, `HOW`: auto, bar, json or none")
 	f.StringVar(&a.memory, "memory", "1GiB", "bound of the process's memory, a `SIZE` such as 512MiB")
+	f.StringVar(&a.tempDir, "temp-dir", "", "`DIR` of temporary files for deletes and keys that do not fit into memory (default: TMPDIR, else /tmp)")
 	f.StringVar(&a.config, "config", "", "`FILE` with settings (default: snapexport.yaml, if there is one)")
 	f.StringArrayVar(&a.stores, "store", nil, "`SETTINGS` of one bucket: s3://BUCKET=endpoint=...,region=...,path-style=..., profile=...,credentials=env:PREFIX (repeatable)")
 	f.StringVar(&a.s3.Endpoint, "s3-endpoint", "", "`URL` of the S3 server (default: AWS_ENDPOINT_URL, else AWS)")
@@ -123,6 +125,9 @@ func (a *app) setUp() error {
 	case "auto", "bar", "json", "none":
 	default:
 		return usage("--progress is %q: there are auto, bar, json and none", a.progress)
+	}
+	if a.tempDir == "" {
+		a.tempDir = os.TempDir()
 	}
 	// the runtime collects harder near the limit; the rest is room for what the budget does not see
 	heap := bytes - programMemory

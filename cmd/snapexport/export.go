@@ -173,7 +173,7 @@ func (a *app) showResult(r *export.Result) error {
 	for _, left := range []struct {
 		why string
 		n   int64
-	}{{"  after the cut", r.RowsAfterCut}, {"  expired", r.RowsExpired}, {"  not selected", r.RowsFiltered}} {
+	}{{"  after the cut", r.RowsAfterCut}, {"  expired", r.RowsExpired}, {"  deduplicated", r.RowsDeduplicated}, {"  not selected", r.RowsFiltered}} {
 		if left.n > 0 {
 			t.AppendRow(table.Row{left.why, count(left.n)})
 		}

@@ -18,6 +18,7 @@ type rowFlags struct {
 	columns, partitions, with []string
 	metaName, where           string
 	asOf, ttl, onBad, text    string
+	dedupe                    string
 	vortexHelper              string
 	skipFunctionOutputs       bool
 	checkJSON                 bool
@@ -31,6 +32,7 @@ func (r *rowFlags) flags(f *pflag.FlagSet) {
 	f.StringVar(&r.metaName, "meta-name", "_meta", "`NAME` of the column of the dynamic field $meta")
 	f.StringVar(&r.asOf, "as-of", "create-ts", "`TIME` after which rows and deletes do not count: create-ts (the snapshot's own), none, or a TSO")
 	f.StringVar(&r.ttl, "ttl", "", "`MODE` of the collection's TTL: off, as-of-snapshot or now (default: as-of-snapshot where the source has a time, else off)")
+	f.StringVar(&r.dedupe, "dedupe", string(reader.DedupeOff), "`WHICH` of several live rows with one primary key: off (all) or newest")
 	f.StringVar(&r.onBad, "on-bad-row", string(reader.BadFail), "`POLICY` for values that do not fit their field: fail, null (the value becomes NULL) or skip (the row is left out)")
 	f.StringVar(&r.text, "unreadable-text", string(reader.TextFail), "`POLICY` for long TEXT values in LOB files (storage V3), which are not read: fail or null (the value becomes NULL)")
 	f.StringVar(&r.vortexHelper, "vortex-helper", "", "`COMMAND` that turns Vortex files of storage V3 (column groups, long TEXT values) into Arrow; see docs/guide/vortex.md")
@@ -44,6 +46,7 @@ func (r *rowFlags) register(cmd *cobra.Command) {
 	complete(cmd, "with", "partition", "segment", "ts", "time", "row-id")
 	complete(cmd, "as-of", "create-ts", "none")
 	complete(cmd, "ttl", string(reader.TTLOff), string(reader.TTLAsOfSnapshot), string(reader.TTLNow))
+	complete(cmd, "dedupe", string(reader.DedupeOff), string(reader.DedupeNewest))
 	complete(cmd, "on-bad-row", string(reader.BadFail), string(reader.BadNull), string(reader.BadSkip))
 	complete(cmd, "unreadable-text", string(reader.TextFail), string(reader.TextNull))
 	for _, free := range []string{"columns", "partitions", "where", "meta-name"} {
@@ -60,9 +63,11 @@ func complete(cmd *cobra.Command, flag string, words ...string) {
 // options checks the flags against the snapshot.
 func (r *rowFlags) options(a *app, snap *describe.Snapshot) (reader.Options, error) {
 	opts := reader.Options{
+		Reuse:   true,
 		Columns: r.columns, Partitions: r.partitions, MetaName: r.metaName, SkipFunctionOutputs: r.skipFunctionOutputs,
 		TTL: reader.TTLMode(r.ttl), Now: a.now(), OnBad: reader.BadRows(r.onBad),
 		UnreadableText: reader.UnreadableText(r.text), CheckJSON: r.checkJSON, Budget: a.budget, Opener: a.opener,
+		Dedupe: reader.Dedupe(r.dedupe), TempDir: a.tempDir,
 	}
 	if a.vortex != nil {
 		opts.Vortex = a.vortex
@@ -81,6 +86,11 @@ func (r *rowFlags) options(a *app, snap *describe.Snapshot) (reader.Options, err
 	case reader.BadFail, reader.BadNull, reader.BadSkip:
 	default:
 		return opts, usage("--on-bad-row is %q: there are fail, null and skip", r.onBad)
+	}
+	switch opts.Dedupe {
+	case reader.DedupeOff, reader.DedupeNewest:
+	default:
+		return opts, usage("--dedupe is %q: there are off and newest", r.dedupe)
 	}
 	switch opts.UnreadableText {
 	case reader.TextFail, reader.TextNull:
