@@ -18,6 +18,7 @@ import (
 
 	"github.com/snapexport/snapexport/core/server"
 	"github.com/snapexport/snapexport/milvus"
+	"github.com/snapexport/snapexport/objstore"
 )
 
 // serveFlags are the settings of the server.
@@ -29,6 +30,7 @@ type serveFlags struct {
 	etcdUser, etcdPassword string // the password's file
 	etcdTLS                etcdFiles
 	storage, location      string
+	restoreBy              string
 	noFsync, exports       bool
 	gcInterval, gcGrace    time.Duration
 	auth, anyone           bool
@@ -94,6 +96,7 @@ func (f *serveFlags) register(cmd *cobra.Command) {
 	v.StringVar(&f.etcdTLS.key, "etcd-key", "", "`FILE` with its key (PEM)")
 	v.StringVar(&f.etcdRoot, "etcd-root", "", "`PREFIX` of the keys in etcd (default: by-dev/meta, as Milvus)")
 	v.StringVar(&f.storage, "storage-version", "2", "`VERSION` of the format of new segments: 1 (binlogs), 2 (packed Parquet) or 3 (manifests)")
+	v.StringVar(&f.restoreBy, "restore-by", "auto", "`HOW` restores copy files within a directory: auto (reflinks where the file system has them, else copy), copy, reflink, or link, which gives the snapshot's own files second names")
 	v.BoolVar(&f.noFsync, "no-fsync", false, "do not wait for the disk: faster, and a crash of the machine may lose what was acknowledged")
 	v.StringVar(&f.location, "s3-location", "table", "what describe_snapshot answers as s3_location, `WHAT`: table or metadata")
 	v.BoolVar(&f.exports, "export-on-snapshot", false, "make the table of every snapshot, as 'snapexport export milvus://...' does, in the background")
@@ -106,6 +109,7 @@ func (f *serveFlags) register(cmd *cobra.Command) {
 	v.BoolVar(&f.anyone, "allow-anyone", false, "listen on other addresses than loopback although anyone, or anyone who knows Milvus's default password, may then do everything")
 	v.StringVar(&f.logs, "log-level", "info", "what to log on standard error, `LEVEL`: debug, info, warn or error")
 	complete(cmd, "storage-version", "1", "2", "3")
+	complete(cmd, "restore-by", "auto", "copy", "reflink", "link")
 	complete(cmd, "s3-location", "table", "metadata")
 	complete(cmd, "log-level", "debug", "info", "warn", "error")
 }
@@ -132,6 +136,13 @@ func (f *serveFlags) settings(a *app) (*serveSettings, error) {
 	var known bool
 	if s.storage, known = storageVersions[strings.TrimPrefix(strings.ToLower(f.storage), "v")]; !known {
 		return nil, usage("--storage-version is %q: there are 1, 2 and 3", f.storage)
+	}
+	var err error
+	if s.means, err = objstore.ParseMeans(f.restoreBy); err != nil {
+		return nil, usage("--restore-by is %q: there are auto, copy, reflink and link", f.restoreBy)
+	}
+	if strings.HasPrefix(s.bucketURI, "s3") && (s.means == objstore.MeansReflink || s.means == objstore.MeansLink) {
+		return nil, usage("--restore-by %s is for directories; %s copies within its server", f.restoreBy, s.bucketURI)
 	}
 	if f.location != "table" && f.location != "metadata" {
 		return nil, usage("--s3-location is %q: there are table and metadata", f.location)

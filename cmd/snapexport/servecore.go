@@ -71,7 +71,7 @@ func (a *app) openCore(ctx context.Context, s *serveSettings) (_ *core, err erro
 	if err := c.snapshots.Recover(ctx); err != nil {
 		return nil, err
 	}
-	c.restores = restore.New(c.meta, c.files, c.snapshots, restore.Config{Root: s.root, Now: a.now, Log: s.log, Fault: a.fault})
+	c.restores = restore.New(c.meta, c.files, c.snapshots, restore.Config{Root: s.root, Means: s.means, NoFsync: s.noFsync, Now: a.now, Log: s.log, Fault: a.fault})
 	return c, nil
 }
 
