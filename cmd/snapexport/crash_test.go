@@ -244,7 +244,7 @@ func (c *crashed) clear() {
 	}
 	c.open("--gc-interval", "50ms", "--gc-grace", "1ms")
 	left := []string{"?"}
-	for end := time.Now().Add(30 * time.Second); len(left) > 0 && time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+	for end := time.Now().Add(2 * time.Minute); len(left) > 0 && time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
 		left = c.files()
 	}
 	c.stop(c.t)

@@ -369,14 +369,18 @@ func (c *crashed) collect() func() {
 	}
 	r, err := c.client.DropCollection(c.t.Context(), &milvuspb.DropCollectionRequest{CollectionName: target})
 	alive := c.worked(r, err)
-	for end := time.Now().Add(2 * time.Second); alive && time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+	patience := time.Now().Add(30 * time.Second) // and two seconds after the orphan went
+	for late := false; alive && time.Now().Before(patience); time.Sleep(20 * time.Millisecond) {
 		_, err := c.client.HasCollection(c.t.Context(), &milvuspb.HasCollectionRequest{CollectionName: "docs"})
 		alive = err == nil
+		if _, err := os.Stat(orphan); err != nil && !late {
+			late, patience = true, time.Now().Add(2*time.Second)
+		}
+	}
+	if _, err := os.Stat(orphan); alive && err == nil {
+		c.t.Errorf("an orphan stays\n%s", c.errs)
 	}
 	if alive {
-		if _, err := os.Stat(orphan); err == nil {
-			c.t.Error("an orphan stays")
-		}
 		c.arm("")
 		c.stop(c.t)
 		c.open()
