@@ -22,11 +22,12 @@ type workload struct {
 
 // workloads by name.
 var workloads = map[string]workload{
-	"D1": {text: "Int64 key, VarChar, JSON and FloatVector(128); 5 % deleted", dim: 128, chunkRows: 25_000, segmentRows: 83_333, fields: dense, deltas: 5},
-	"D2": {text: "Int64 key, 20 scalars, dynamic field and FloatVector(768); 5 % deleted", dim: 768, chunkRows: 5_000, segmentRows: 16_667, fields: wide, deltas: 5},
-	"D3": {text: "a field of every common type, vectors of every element type, some NULLs; 5 % deleted", dim: 64, chunkRows: 12_500, segmentRows: 50_000, fields: mixed, deltas: 5},
-	"D4": {text: "fields of D1; 30 % of the keys deleted in deltalogs, 10 % in L0 segments, 20 % inserted again", dim: 128, chunkRows: 25_000, segmentRows: 50_000, fields: dense, deltas: 30, l0: 10, again: 20},
-	"D5": {text: "fields of D1 with FloatVector(16), in segments of 100 rows; 5 % deleted", dim: 16, chunkRows: 100, segmentRows: 100, fields: dense, deltas: 5},
+	"D1":     {text: "Int64 key, VarChar, JSON and FloatVector(128); 5 % deleted", dim: 128, chunkRows: 25_000, segmentRows: 83_333, fields: dense, deltas: 5},
+	"memory": {text: "as D1, much larger than the memory that an export is given", dim: 128, chunkRows: 25_000, segmentRows: 83_333, fields: dense, deltas: 5},
+	"D2":     {text: "Int64 key, 20 scalars, dynamic field and FloatVector(768); 5 % deleted", dim: 768, chunkRows: 5_000, segmentRows: 16_667, fields: wide, deltas: 5},
+	"D3":     {text: "a field of every common type, vectors of every element type, some NULLs; 5 % deleted", dim: 64, chunkRows: 12_500, segmentRows: 50_000, fields: mixed, deltas: 5},
+	"D4":     {text: "fields of D1; 30 % of the keys deleted in deltalogs, 10 % in L0 segments, 20 % inserted again", dim: 128, chunkRows: 25_000, segmentRows: 50_000, fields: dense, deltas: 30, l0: 10, again: 20},
+	"D5":     {text: "fields of D1 with FloatVector(16), in segments of 100 rows; 5 % deleted", dim: 16, chunkRows: 100, segmentRows: 100, fields: dense, deltas: 5},
 }
 
 // segments returns an even number of segments, so that two workers can have as much to do as one another.

@@ -1,8 +1,8 @@
-// Command run measures whole processes over the data that command dataset made: exports beside what one could use instead,
-// and describe over manifests alone. It writes one JSON file of results and the table in bench/README.md.
+// Command run measures whole processes over the data that command dataset made: snapexport beside what one could use instead.
+// It writes one JSON file of results, a plot, and the tables in bench/README.md.
 //
-// Every round runs each case once, in turn, so that whatever else the machine does falls on all of them alike. Before a
-// figure counts, the rows that the exports wrote are compared.
+// What is measured is in sections, each over one data set. Every round of a section runs each of its cases once, in turn, so that
+// whatever else the machine does falls on all of them alike. Before a figure counts, the rows that the exports wrote are compared.
 package main
 
 import (
@@ -11,6 +11,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"slices"
@@ -20,24 +21,28 @@ import (
 
 // options are the flags.
 type options struct {
-	data, binary, python, gateway string
-	name, results, readme         string
-	runs                          int
-	only, render, remark          string
+	data, binary, python, gateway, milvus, shm string
+	name, results, readme                      string
+	runs, slow                                 int
+	only, sections, render, remark             string
 }
 
 func main() {
 	var o options
-	flag.StringVar(&o.data, "data", "bench/data/set", "`folder` that dataset wrote")
+	flag.StringVar(&o.data, "data", "bench/data", "`folder` that dataset wrote")
 	flag.StringVar(&o.binary, "snapexport", "bin/snapexport", "`program` to measure")
-	flag.StringVar(&o.python, "python", ".tools/venv/bin/python", "`interpreter` with pyarrow")
+	flag.StringVar(&o.python, "python", ".tools/venv/bin/python", "`interpreter` with pyarrow, DuckDB and matplotlib")
 	flag.StringVar(&o.gateway, "versitygw", ".tools/bin/versitygw", "S3 `server`; \"\" leaves S3 out")
+	flag.StringVar(&o.milvus, "milvus", ".tools/milvus-venv/bin/python", "`interpreter` with the genuine Milvus; \"\" leaves its clients out")
+	flag.StringVar(&o.shm, "tmpfs", "/dev/shm", "`folder` in memory for measuring how workers scale; \"\" leaves that out")
 	flag.StringVar(&o.name, "name", "local", "`name` of the results")
 	flag.StringVar(&o.results, "results", "bench/results", "`folder` of results")
 	flag.StringVar(&o.readme, "readme", "bench/README.md", "`page` to write; \"\" for none")
 	flag.IntVar(&o.runs, "runs", 5, "`rounds`")
+	flag.IntVar(&o.slow, "slow", 3, "most `rounds` of cases that take a minute and more")
+	flag.StringVar(&o.sections, "sections", "", "measure only the sections whose id begins with one of these `texts`, separated by commas")
 	flag.StringVar(&o.only, "only", "", "leave out the cases whose name does not begin with this `text`")
-	flag.StringVar(&o.render, "render", "", "measure nothing, write the page from this `file` of results")
+	flag.StringVar(&o.render, "render", "", "measure nothing, write plot and page from this `file` of results")
 	flag.StringVar(&o.remark, "remark", "", "`sentence` that is kept with the results")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
@@ -51,51 +56,80 @@ func main() {
 
 func run(ctx context.Context, o options) error {
 	if o.render != "" {
-		return render(o)
+		return render(ctx, o)
 	}
 	r := &Results{Name: o.name, Runs: o.runs, Remark: o.remark, Begun: time.Now().UTC().Truncate(time.Second), Machine: machine(), Versions: versions(ctx, o)}
-	b, err := os.ReadFile(filepath.Join(o.data, "dataset.json"))
+	sets, err := datasets(o.data)
 	if err != nil {
 		return err
 	}
-	if err := json.Unmarshal(b, &r.Input); err != nil {
-		return err
-	}
-	out, err := os.MkdirTemp(filepath.Dir(o.data), "out-")
+	out, err := os.MkdirTemp(o.data, "out-")
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(out)
-	other := func(c *Case) bool { return !strings.HasPrefix(c.Name, o.only) }
-	cases := slices.DeleteFunc(exportCases(o), other)
-	if r.Comparison, err = compare(ctx, o, cases, out, r.Input.Live); err != nil {
-		return err
-	}
-	described, stop, err := describeCases(ctx, o, r.Input.Snapshot, out)
-	if err != nil {
-		return err
-	}
-	defer stop()
-	described = slices.DeleteFunc(described, other)
-	all := slices.Concat(cases, described)
-	for round := range o.runs {
-		for _, c := range all {
-			m, err := c.measure(ctx, filepath.Join(out, "table"))
-			if err != nil {
-				return err
-			}
-			c.Measured = append(c.Measured, m)
-			fmt.Fprintf(os.Stderr, "round %d: %-44s %7.2f s %7.2f CPU s %6d MB (load %.1f)\n", round+1, c.Name, m.Wall, m.CPU(), m.Peak>>20, m.Load)
+	known := comparisons{}
+	for _, s := range plan(o, sets, out) {
+		if !o.wants(s) {
+			continue
 		}
+		begun := time.Now()
+		done, err := s.measure(ctx, o, known)
+		if err != nil {
+			return fmt.Errorf("%s: %w", s.id, err)
+		}
+		fmt.Fprintf(os.Stderr, "%s: %.0f s\n", s.id, time.Since(begun).Seconds())
+		r.Sections = append(r.Sections, done)
 	}
-	if err := requests(described, o.runs); err != nil {
-		return err
+	if len(r.Sections) == 0 {
+		return fmt.Errorf("nothing to measure in %s", o.data)
 	}
-	r.fill(cases, described)
-	return r.write(o)
+	r.Took = time.Since(r.Begun).Round(time.Second).Seconds()
+	return r.write(ctx, o)
 }
 
-func render(o options) error {
+// wants tells whether the section is to be measured, and leaves out its cases that are not.
+func (o options) wants(s *section) bool {
+	wanted := func(prefix string) bool { return strings.HasPrefix(s.id, prefix) }
+	if !slices.ContainsFunc(strings.Split(o.sections, ","), wanted) {
+		return false
+	}
+	s.cases = slices.DeleteFunc(s.cases, func(c *Case) bool { return !strings.HasPrefix(c.Name, o.only) })
+	return len(s.cases) > 0 || s.report != nil && o.only == ""
+}
+
+// plan lists the sections that there is data for.
+func plan(o options, sets []*dataset, out string) (all []*section) {
+	for _, d := range sets {
+		switch d.Params.Workload {
+		case "D6":
+			all = append(all, describeSection(o, d, out))
+		case "memory":
+			all = append(all, memorySection(o, d, out))
+		default:
+			all = append(all, exportSection(o, d, out))
+		}
+	}
+	for _, d := range sets {
+		if d.scales() && o.shm != "" {
+			all = append(all, scalingSection(o, d))
+		}
+		if d.decodes() {
+			all = append(all, decodeSection(o, d))
+		}
+	}
+	for _, d := range sets {
+		if d.id() == "D1-v1" && o.milvus != "" {
+			all = append(all, liveSection(o, d, out))
+		}
+	}
+	if s := tombstonesSection(o, out); s != nil {
+		all = append(all, s)
+	}
+	return append(all, programSections(o, sets, out)...)
+}
+
+func render(ctx context.Context, o options) error {
 	b, err := os.ReadFile(o.render)
 	if err != nil {
 		return err
@@ -104,5 +138,22 @@ func render(o options) error {
 	if err := json.Unmarshal(b, &r); err != nil {
 		return err
 	}
-	return r.page(o)
+	o.name = strings.TrimSuffix(filepath.Base(o.render), ".json")
+	return r.page(ctx, o)
+}
+
+func versions(ctx context.Context, o options) map[string]string {
+	out := map[string]string{}
+	for name, args := range map[string][]string{
+		"snapexport": {o.binary, "version"}, "python": {o.python, "--version"},
+		"pyarrow": {o.python, "-c", "import pyarrow; print(pyarrow.__version__)"}, "duckdb": {o.python, "-c", "import duckdb; print(duckdb.__version__)"},
+		"pymilvus, for the genuine Milvus": {o.milvus, "-c", "import pymilvus; print(pymilvus.__version__)"},
+		"genuine Milvus":                   {o.milvus, "-c", "import milvus; print(milvus.__version__)"},
+	} {
+		b, err := exec.CommandContext(ctx, args[0], args[1:]...).Output()
+		if first, _, _ := strings.Cut(string(b), "\n"); err == nil {
+			out[name] = strings.TrimPrefix(strings.TrimSpace(first), "snapexport ")
+		}
+	}
+	return out
 }

@@ -18,35 +18,44 @@ type Measurement struct {
 	Wall   float64 `json:"wall_s"`
 	User   float64 `json:"user_s"`
 	System float64 `json:"system_s"`
-	Peak   int64   `json:"peak_bytes"`   // resident, summed over the processes that run at once
-	Output int64   `json:"output_bytes"` // of the files that it wrote
-	Load   float64 `json:"load"`         // of the machine when it began, over a minute
+	Peak   int64   `json:"peak_bytes"`         // resident, summed over the processes that run at once
+	Output int64   `json:"output_bytes"`       // of the files that it wrote
+	Load   float64 `json:"load"`               // of the machine when it began, over a minute
+	Server float64 `json:"server_s,omitempty"` // processor time of a server that did a part of the work
 }
 
-// CPU returns seconds of processor time.
-func (m Measurement) CPU() float64 { return m.User + m.System }
+// CPU returns seconds of processor time, those of a server included.
+func (m Measurement) CPU() float64 { return m.User + m.System + m.Server }
 
 // Case is something that is measured.
 type Case struct {
-	Name     string   `json:"name"`
-	Command  []string `json:"command"` // OUT stands for the output
+	Name     string
+	Command  []string // OUT stands for the output
 	Measured []Measurement
 
+	kind string // kindExport, if it writes the live rows, or ""
+	most int    // rounds, if it shall have fewer than others
 	env  []string
 	log  string // of the S3 server, if there is one
 	note string
+	// run does it where the command is not one to be started here.
+	run func(ctx context.Context, out string) (Measurement, error)
 }
 
-const outMark = "OUT"
+const (
+	outMark    = "OUT"
+	kindExport = "export"
+)
 
-// measure runs the case with nothing at out before; what it wrote is removed.
-func (c *Case) measure(ctx context.Context, out string) (Measurement, error) {
-	m, err := c.once(ctx, out)
-	return m, firstError(err, os.RemoveAll(out))
-}
-
-// once runs the case and leaves what it wrote.
+// once runs the case, with nothing at out before, and leaves what it wrote.
 func (c *Case) once(ctx context.Context, out string) (Measurement, error) {
+	if c.run != nil {
+		m, err := c.run(ctx, out)
+		if err == nil {
+			m.Output, err = size(out)
+		}
+		return m, err
+	}
 	args := make([]string, len(c.Command))
 	for i, a := range c.Command {
 		args[i] = strings.ReplaceAll(a, outMark, out)
@@ -141,13 +150,4 @@ func size(dir string) (sum int64, err error) {
 		return err
 	})
 	return sum, err
-}
-
-func firstError(errs ...error) error {
-	for _, err := range errs {
-		if err != nil {
-			return err
-		}
-	}
-	return nil
 }
