@@ -64,11 +64,11 @@ func fill(ctx context.Context, o *options, r *Results, where, data string, env [
 		return nil, err
 	}
 	described, err := s.api.DescribeCollection(ctx, &milvuspb.DescribeCollectionRequest{CollectionName: collection})
-	if err = refused(err, described.GetStatus()); err != nil {
+	if err = refused(described.GetStatus(), err); err != nil {
 		return nil, err
 	}
 	shown, err := s.api.ShowPartitions(ctx, &milvuspb.ShowPartitionsRequest{CollectionName: collection})
-	if err = refused(err, shown.GetStatus()); err != nil {
+	if err = refused(shown.GetStatus(), err); err != nil {
 		return nil, err
 	}
 	out.folder = filepath.Join("files", "insert_log", fmt.Sprint(described.CollectionID), fmt.Sprint(shown.PartitionIDs[0]))

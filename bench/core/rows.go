@@ -19,7 +19,7 @@ const (
 )
 
 // refused is the error of an answer, if it is one.
-func refused(err error, s *commonpb.Status) error {
+func refused(s *commonpb.Status, err error) error {
 	if err == nil && s.GetCode() != 0 {
 		err = errors.New(s.GetReason())
 	}
@@ -67,17 +67,17 @@ func batch(name string, first, rows, dim int) *milvuspb.InsertRequest {
 
 func (s *server) insert(ctx context.Context, r *milvuspb.InsertRequest) error {
 	out, err := s.api.Insert(ctx, r)
-	return refused(err, out.GetStatus())
+	return refused(out.GetStatus(), err)
 }
 
 func (s *server) flush(ctx context.Context, name string) error {
 	out, err := s.api.Flush(ctx, &milvuspb.FlushRequest{CollectionNames: []string{name}})
-	return refused(err, out.GetStatus())
+	return refused(out.GetStatus(), err)
 }
 
 func (s *server) query(ctx context.Context, name, filter string, fields ...string) (*milvuspb.QueryResults, error) {
 	out, err := s.api.Query(ctx, &milvuspb.QueryRequest{CollectionName: name, Expr: filter, OutputFields: fields})
-	return out, refused(err, out.GetStatus())
+	return out, refused(out.GetStatus(), err)
 }
 
 func (s *server) count(ctx context.Context, name, filter string) (int64, error) {
@@ -108,7 +108,7 @@ func (s *server) search(ctx context.Context, name string, vectors, limit int) er
 		CollectionName: name, DslType: commonpb.DslType_BoolExprV1, Nq: int64(vectors), SearchInput: &milvuspb.SearchRequest_PlaceholderGroup{PlaceholderGroup: group},
 		SearchParams: pairs("anns_field", "vec", "topk", fmt.Sprint(limit), "metric_type", "L2", "params", "{}"),
 	})
-	if err = refused(err, out.GetStatus()); err == nil && len(out.GetResults().GetScores()) != vectors*limit {
+	if err = refused(out.GetStatus(), err); err == nil && len(out.GetResults().GetScores()) != vectors*limit {
 		err = fmt.Errorf("a search returned %d scores", len(out.GetResults().GetScores()))
 	}
 	return err
