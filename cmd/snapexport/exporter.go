@@ -11,6 +11,7 @@ import (
 	"runtime"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/spf13/cobra"
@@ -39,13 +40,30 @@ type exporter struct {
 	wake chan struct{}
 
 	mu    sync.Mutex
-	queue []*pb.SnapshotInfo
+	queue []waiting
 	now   *running
+}
+
+// waiting is a snapshot whose table is still to be made.
+type waiting struct {
+	info  *pb.SnapshotInfo
+	tries int       // that failed
+	due   time.Time // not before
+}
+
+// Pauses after an export that failed: the first one, doubled with each further failure, up to the longest.
+const (
+	firstPause   = 10 * time.Second
+	longestPause = 30 * time.Minute
+)
+
+func pauseAfter(tries int) time.Duration {
+	return min(firstPause<<min(tries-1, 10), longestPause)
 }
 
 // running is the export under way.
 type running struct {
-	id     int64
+	waiting
 	cancel context.CancelFunc
 	ended  chan struct{}
 }
@@ -58,22 +76,38 @@ func newExporter(a *app, s *serveSettings, c *core) *exporter {
 }
 
 func (e *exporter) metrics() []prometheus.Collector {
-	return []prometheus.Collector{e.ended, prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "snapexport_exports_waiting", Help: "Snapshots whose table is still to be made."}, func() float64 {
-		e.mu.Lock()
-		defer e.mu.Unlock()
-		waiting := len(e.queue)
-		if e.now != nil {
-			waiting++
-		}
-		return float64(waiting)
-	})}
+	gauge := func(name, help string, counts func(waiting) bool) prometheus.Collector {
+		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, func() float64 {
+			e.mu.Lock()
+			defer e.mu.Unlock()
+			n := 0
+			for _, w := range e.queue {
+				if counts(w) {
+					n++
+				}
+			}
+			if e.now != nil && counts(e.now.waiting) {
+				n++
+			}
+			return float64(n)
+		})
+	}
+	return []prometheus.Collector{
+		e.ended,
+		gauge("snapexport_exports_waiting", "Snapshots whose table is still to be made.", func(waiting) bool { return true }),
+		gauge("snapexport_exports_failing", "Those of them whose last export failed; it is tried again.", func(w waiting) bool { return w.tries > 0 }),
+	}
 }
 
 // Committed lines a snapshot up.
 func (e *exporter) Committed(info *pb.SnapshotInfo) {
+	e.add(waiting{info: info})
+}
+
+func (e *exporter) add(w waiting) {
 	e.mu.Lock()
-	if !slices.ContainsFunc(e.queue, func(other *pb.SnapshotInfo) bool { return other.Id == info.Id }) {
-		e.queue = append(e.queue, info)
+	if !slices.ContainsFunc(e.queue, func(other waiting) bool { return other.info.Id == w.info.Id }) {
+		e.queue = append(e.queue, w)
 	}
 	e.mu.Unlock()
 	select {
@@ -85,10 +119,10 @@ func (e *exporter) Committed(info *pb.SnapshotInfo) {
 // Leaving ends the snapshot's export and waits until nothing more is written.
 func (e *exporter) Leaving(ctx context.Context, info *pb.SnapshotInfo) {
 	e.mu.Lock()
-	e.queue = slices.DeleteFunc(e.queue, func(other *pb.SnapshotInfo) bool { return other.Id == info.Id })
+	e.queue = slices.DeleteFunc(e.queue, func(other waiting) bool { return other.info.Id == info.Id })
 	now := e.now
 	e.mu.Unlock()
-	if now == nil || now.id != info.Id {
+	if now == nil || now.info.Id != info.Id {
 		return
 	}
 	now.cancel()
@@ -105,18 +139,21 @@ func (e *exporter) run(ctx context.Context) error {
 			e.Committed(info)
 		}
 	}
-	for {
-		info, each := e.next(ctx)
-		if info == nil {
-			select {
-			case <-e.wake:
-				continue
-			case <-ctx.Done():
-				return ctx.Err()
-			}
+	for ctx.Err() == nil {
+		w, each, pause := e.next(ctx)
+		if each != nil {
+			e.export(each, w)
+			continue
 		}
-		e.export(each, info)
+		timer := time.NewTimer(pause)
+		select {
+		case <-e.wake:
+		case <-timer.C:
+		case <-ctx.Done():
+		}
+		timer.Stop()
 	}
+	return ctx.Err()
 }
 
 func (e *exporter) prefix(info *pb.SnapshotInfo) string {
@@ -138,40 +175,51 @@ func (e *exporter) isThere(info *pb.SnapshotInfo) bool {
 	})
 }
 
-// next takes a snapshot off the queue; nil if there is none.
-func (e *exporter) next(ctx context.Context) (*pb.SnapshotInfo, context.Context) {
+// next takes the first snapshot that is due off the queue; without one, the context is nil, and pause is how long to wait for one.
+func (e *exporter) next(ctx context.Context) (w waiting, each context.Context, pause time.Duration) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if len(e.queue) == 0 || ctx.Err() != nil {
-		return nil, nil
+	pause = longestPause
+	now := e.app.now()
+	for i, w := range e.queue {
+		if left := w.due.Sub(now); left > 0 {
+			pause = min(pause, left)
+			continue
+		}
+		e.queue = slices.Delete(e.queue, i, i+1)
+		each, cancel := context.WithCancel(ctx)
+		e.now = &running{waiting: w, cancel: cancel, ended: make(chan struct{})}
+		return w, each, 0
 	}
-	info := e.queue[0]
-	e.queue = e.queue[1:]
-	each, cancel := context.WithCancel(ctx)
-	e.now = &running{id: info.Id, cancel: cancel, ended: make(chan struct{})}
-	return info, each
+	return w, nil, pause
 }
 
-func (e *exporter) export(ctx context.Context, info *pb.SnapshotInfo) {
-	result, err := e.make(ctx, info)
+func (e *exporter) export(ctx context.Context, w waiting) {
+	result, err := e.make(ctx, w.info)
+	failed := err != nil && !errors.Is(err, context.Canceled)
 	e.mu.Lock()
 	e.now.cancel()
 	close(e.now.ended)
 	e.now = nil
+	if failed {
+		w.tries++
+		w.due = e.app.now().Add(pauseAfter(w.tries))
+		e.queue = append(e.queue, w)
+	}
 	e.mu.Unlock()
-	log := e.log.With("snapshot", info.Name, "collection", info.CollectionId)
+	log := e.log.With("snapshot", w.info.Name, "collection", w.info.CollectionId)
 	switch {
-	case err == nil && result.AlreadyExported:
-		e.ended.WithLabelValues("found").Inc()
-	case err == nil:
-		e.ended.WithLabelValues("made").Inc()
-		log.Info("exported", "table", result.Table, "rows", result.RowsWritten, "content_hash", result.ContentHash, "seconds", result.Seconds)
-	case errors.Is(err, context.Canceled):
+	case failed:
+		e.ended.WithLabelValues("failed").Inc()
+		log.Error("export failed; it is tried again", "in", pauseAfter(w.tries), "tries", w.tries, "error", err)
+	case err != nil:
 		e.ended.WithLabelValues("dropped").Inc()
 		log.Info("export ended before it was done")
+	case result.AlreadyExported:
+		e.ended.WithLabelValues("found").Inc()
 	default:
-		e.ended.WithLabelValues("failed").Inc()
-		log.Error("export failed; it is tried again when the server starts, or by 'snapexport export'", "error", err)
+		e.ended.WithLabelValues("made").Inc()
+		log.Info("exported", "table", result.Table, "rows", result.RowsWritten, "content_hash", result.ContentHash, "seconds", result.Seconds)
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 	_ "time/tzdata" // time zones of Timestamptz, also where the system has none
 
@@ -212,9 +213,32 @@ func (f loadFile) Write(all []server.Load) error {
 	if err != nil {
 		return err
 	}
-	next := string(f) + ".next"
-	if err := os.WriteFile(next, text, 0o644); err != nil {
+	return writeSynced(string(f), text)
+}
+
+// writeSynced replaces a file: after a crash of the machine, too, it is the old one or the new one.
+func writeSynced(name string, text []byte) error {
+	next := name + ".next"
+	f, err := os.OpenFile(next, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o644)
+	if err != nil {
 		return err
 	}
-	return os.Rename(next, string(f))
+	if _, err = f.Write(text); err == nil {
+		err = f.Sync()
+	}
+	if err = errors.Join(err, f.Close()); err != nil {
+		return err
+	}
+	if err := os.Rename(next, name); err != nil {
+		return err
+	}
+	dir, err := os.Open(filepath.Dir(name))
+	if err != nil {
+		return err
+	}
+	defer dir.Close()
+	if err := dir.Sync(); err != nil && !errors.Is(err, errors.ErrUnsupported) && !errors.Is(err, syscall.EINVAL) { // some file systems can't
+		return err
+	}
+	return nil
 }

@@ -107,7 +107,7 @@ func (g *Collector) Sweep(ctx context.Context, dryRun bool) (Report, error) {
 	w.report.Owned = owned
 	var first error
 	for _, step := range []func(context.Context) error{
-		func(context.Context) error { return err }, w.abandoned, w.segments, w.builds, w.orphans,
+		func(context.Context) error { return err }, w.abandoned, w.segments, w.builds, w.orphans, w.staging,
 	} {
 		if err := step(ctx); err != nil && first == nil {
 			first = err

@@ -125,6 +125,24 @@ func TestCrashLeftovers(t *testing.T) {
 	}
 }
 
+// TestStaging removes what an export that was killed left a day ago, and nothing of tables.
+func TestStaging(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	table := "files/snapshots/100/tables/7/"
+	for _, k := range []string{"staging/a.parquet", "staging/b/c.parquet", "binlogs/a.parquet", "metadata/v1.metadata.json", "staging.txt"} {
+		w.write(table + k)
+	}
+	w.now = w.now.Add(stagingGrace - time.Second)
+	young := w.write(table + "staging/young.parquet")
+	w.sweep(Report{Owned: true, Waiting: 3})
+	w.now = w.now.Add(time.Second)
+	w.sweep(Report{Owned: true, Waiting: 1, Files: 2, Orphans: 2})
+	if w.count(young) != 1 || w.count("tables/7/") != 4 {
+		t.Errorf("left: %v", w.keys())
+	}
+}
+
 // TestStagedSegments leaves the files of a restore that goes on.
 func TestStagedSegments(t *testing.T) {
 	t.Parallel()
