@@ -34,6 +34,10 @@ type Change struct {
 	// ErrConflict. nil: whatever is there when the commit comes.
 	Parent *int64
 
+	// Aside, if not nil, is asked before each try whether the snapshot goes beside main, where its tag alone names it, and on
+	// which parent, which may be NoSnapshot. Replace and Remove are about the parent's files then.
+	Aside func(have *Table) (parent int64, aside bool)
+
 	// Check, if not nil, is asked before each try about the table as it is then, if there is one. Its error ends the commit.
 	Check func(have *Table) error
 
@@ -166,10 +170,16 @@ func commitOnce(ctx context.Context, cat catalog.Catalog, ident table.Identifier
 			}
 		}
 	}
-	b := builder{change: c}
-	if created {
+	b := builder{change: c, parent: NoSnapshot}
+	if !created && c.Aside != nil && c.Tag != "" {
+		b.parent, b.aside = c.Aside(tableOf(ident, t))
+	}
+	switch {
+	case created:
 		t, err = b.create(ctx, cat, ident)
-	} else {
+	case b.aside:
+		err = b.updateAside(t)
+	default:
 		err = b.updateSchema(t)
 	}
 	if err != nil {
@@ -201,6 +211,10 @@ type builder struct {
 	updates  []table.Update
 	staged   bool // the table comes into being with this commit
 	snapshot *table.Snapshot
+
+	aside    bool
+	parent   int64 // of a snapshot aside
+	schemaID *int  // the table's schema, which a snapshot aside does not change; nil: it was not touched
 }
 
 // stager is a catalog in which a table comes into being with its first snapshot.
@@ -285,8 +299,16 @@ func (b *builder) build(ctx context.Context, t *table.Table) error {
 		}
 		base = table.New(t.Identifier(), meta, t.MetadataLocation(), t.FS, nil)
 	}
+	from := t
+	if b.aside {
+		var err error
+		if base, err = view(base, b.parent); err != nil {
+			return err
+		}
+		from = base
+	}
 	tx := base.NewTransaction()
-	if err := b.addSnapshot(ctx, t, tx); err != nil {
+	if err := b.addSnapshot(ctx, from, tx); err != nil {
 		return err
 	}
 	return b.finish(tx)
@@ -298,7 +320,7 @@ func (b *builder) check(meta table.Metadata) error {
 	if s := meta.CurrentSnapshot(); s != nil {
 		now = s.SnapshotID
 	}
-	if p := b.change.Parent; p != nil && *p != now {
+	if p := b.change.Parent; p != nil && *p != now && !b.aside {
 		return fault.Conflict(op, "the table's snapshot is %d, the change was planned on %d", now, *p).WithHint("someone wrote to the table: plan the export again, or --replace what is there")
 	}
 	return b.checkTag(meta)
@@ -341,7 +363,13 @@ func (b *builder) finish(tx *table.Transaction) error {
 	if b.snapshot = staged.CurrentSnapshot(); b.snapshot == nil {
 		return fault.Corrupt(op, "the change made no snapshot")
 	}
+	if b.aside {
+		done.Updates, done.Requirements = beside(done.Updates, done.Requirements)
+	}
 	b.updates = append(b.updates, done.Updates...)
+	if b.schemaID != nil {
+		b.updates = append(b.updates, table.NewSetCurrentSchemaUpdate(*b.schemaID))
+	}
 	if tag := b.change.Tag; tag != "" {
 		b.updates = append(b.updates, table.NewSetSnapshotRefUpdate(tag, b.snapshot.SnapshotID, table.TagRef, 0, 0, 0))
 	}

@@ -34,6 +34,7 @@ const (
 // Properties of tables and of snapshot summaries.
 const (
 	ExportIDProperty = "snapexport.export-id" // of a snapshot: what makes Commit repeatable
+	MappingProperty  = "snapexport.mapping"   // of a snapshot: location of the object that says which rows its files hold
 	FieldIDsProperty = "milvus.field-ids"     // of a table: a JSON object, column name to Milvus field id
 
 	EncodingsProperty = "milvus.vector-encodings" // of a table with vectors that are bytes: a JSON object, column name to encoding

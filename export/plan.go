@@ -83,6 +83,7 @@ type Plan struct {
 	Rule       Rule            `json:"rule"`
 	Tasks      []Task          `json:"tasks"`
 	Totals     Totals          `json:"totals"`
+	Reuse      *Reuse          `json:"reuse,omitempty"`   // what is kept of the table, as far as it is known
 	Checked    *reader.Checked `json:"checked,omitempty"` // by a dry run
 }
 
@@ -121,8 +122,9 @@ type Task struct {
 	ID        int                `json:"id"`
 	Partition milvus.PartitionID `json:"partition,string"`
 	Segments  []milvus.SegmentID `json:"segments"`
-	Rows      int64              `json:"rows"`  // deleted ones included
-	Bytes     int64              `json:"bytes"` // recorded sizes of the files to read
+	Rows      int64              `json:"rows"`            // deleted ones included
+	Bytes     int64              `json:"bytes"`           // recorded sizes of the files to read
+	Again     bool               `json:"again,omitempty"` // read only, for the content hash: the files that hold the rows are kept
 }
 
 // Totals sums the tasks up.
@@ -178,14 +180,20 @@ func NewPlan(scan *reader.Scan, ropts reader.Options, opts Options) (*Plan, erro
 		doc, _ := f.Metadata.GetValue(reader.MetaDoc)
 		p.Columns = append(p.Columns, Column{f.Name, f.Type.String(), f.Nullable, doc})
 	}
-	p.Tasks = tasks(scan)
-	for _, t := range p.Tasks {
+	p.setTasks(tasks(scan))
+	p.ExportID = p.fingerprint(scan)
+	return p, nil
+}
+
+func (p *Plan) setTasks(tasks []Task) {
+	p.Tasks, p.Totals = tasks, Totals{}
+	for i := range p.Tasks {
+		t := &p.Tasks[i]
+		t.ID = i
 		p.Totals.Segments += len(t.Segments)
 		p.Totals.Rows += t.Rows
 		p.Totals.Bytes += t.Bytes
 	}
-	p.ExportID = p.fingerprint(scan)
-	return p, nil
 }
 
 // tasks packs segments: a large one stands alone, smaller ones of a partition share a task, in order of id.

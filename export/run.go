@@ -61,6 +61,7 @@ type Result struct {
 	BytesRead         int64              `json:"bytes_read"`
 	BytesSpilled      int64              `json:"bytes_spilled"` // to temporary files
 	BytesWritten      int64              `json:"bytes_written"`
+	Reuse             *Reuse             `json:"reuse,omitempty"` // what was kept of the table: rows above are those of the snapshot, kept ones included; files and bytes are what this run did
 	Seconds           float64            `json:"seconds"`
 	ContentHash       string             `json:"content_hash"`
 	UnreadableText    map[string]int64   `json:"unreadable_text,omitempty"` // texts made NULL, by field
@@ -118,6 +119,7 @@ type runner struct {
 	form     *form.Form
 	file     datafile.Options
 	warnings []describe.Warning
+	budget   *reader.Budget
 }
 
 // minRowGroup is the smallest row group that an export settles for where memory is short.
@@ -148,7 +150,7 @@ func (r *runner) reserve(ctx context.Context, budget *reader.Budget) error {
 		}
 		group = minRowGroup
 	}
-	r.opts.Workers = int(workers)
+	r.opts.Workers, r.budget = int(workers), budget
 	key := ""
 	if f, ok := r.scan.Snapshot().Collection.Schema.PrimaryKey(); ok {
 		key = f.Name
@@ -199,6 +201,11 @@ func (r *runner) iceberg(ctx context.Context) (*Result, error) {
 			return r.found(have, done), r.tidy(ctx)
 		}
 	}
+	all := r.scan
+	inc, err := r.incremental(ctx, have)
+	if err != nil {
+		return nil, err
+	}
 	if _, err := Preflight(ctx, r.scan, r.progress); err != nil {
 		return nil, err
 	}
@@ -214,7 +221,7 @@ func (r *runner) iceberg(ctx context.Context) (*Result, error) {
 		return nil, err
 	}
 	if !r.opts.OwnTable {
-		return r.commit(ctx, have, schema, work)
+		return r.extend(ctx, all, inc, have, schema, work)
 	}
 	faster, err := r.outrun(ctx)
 	if err != nil || faster != nil {
@@ -223,7 +230,7 @@ func (r *runner) iceberg(ctx context.Context) (*Result, error) {
 	if work.Files, err = r.publish(ctx, work.Files); err != nil {
 		return nil, err
 	}
-	result, err := r.commit(ctx, have, schema, work)
+	result, err := r.commit(ctx, have, r.change(have, schema, r.result(work)), r.result(work), work.Files)
 	if err != nil {
 		return nil, err
 	}
@@ -304,39 +311,46 @@ func (r *runner) checkCommits(ctx context.Context) error {
 	return err
 }
 
-func (r *runner) commit(ctx context.Context, have *catalog.Table, schema *catalog.Schema, work Work) (*Result, error) {
-	r.progress.Committing.Store(true)
-	exportID := r.commitID(have)
-	result := r.result(work)
+// change is the commit of an export of which the result is known.
+func (r *runner) change(have *catalog.Table, schema *catalog.Schema, result *Result) catalog.Change {
 	change := catalog.Change{
-		ExportID: exportID, Schema: schema, Replace: true, Tag: catalog.Tag(r.plan.Snapshot.Name),
+		ExportID: r.commitID(have), Schema: schema, Replace: true, Tag: catalog.Tag(r.plan.Snapshot.Name),
 		Summary: r.summary(result), Properties: r.properties(), FormatVersion: r.plan.Iceberg, Location: r.plan.Target,
 	}
-	r.sayVersion()
 	change.Check = func(have *catalog.Table) error {
 		if err := r.once(have); err != nil || r.opts.Replace {
 			return err
 		}
 		return r.mine(have)
 	}
-	for _, f := range work.Files {
+	return change
+}
+
+// commit makes the change with the files that the run wrote, which are removed if it fails.
+func (r *runner) commit(ctx context.Context, have *catalog.Table, change catalog.Change, result *Result, files []File) (*Result, error) {
+	r.progress.Committing.Store(true)
+	r.sayVersion()
+	for _, f := range files {
+		if !f.data() {
+			continue
+		}
 		df, err := catalog.DataFile(r.table.root.Join(f.Key).String(), f.Stats)
 		if err != nil {
-			return nil, errors.Join(err, r.table.remove(ctx, work.Files))
+			return nil, errors.Join(err, r.table.remove(ctx, files))
 		}
 		change.Files = append(change.Files, df)
 	}
 	if err := ctx.Err(); err != nil {
-		return nil, errors.Join(err, r.table.remove(ctx, work.Files))
+		return nil, errors.Join(err, r.table.remove(ctx, files))
 	}
 	ctx, stop := graceful(ctx)
 	defer stop()
 	done, err := catalog.Commit(ctx, r.catalog, r.ident, change)
 	if err != nil {
-		return nil, r.undo(ctx, err, work.Files)
+		return nil, r.undo(ctx, err, files)
 	}
 	if done.AlreadyCommitted {
-		used, err := r.dropUnused(ctx, done.SnapshotID, work.Files)
+		used, err := r.dropUnused(ctx, done.SnapshotID, files)
 		if err != nil {
 			return nil, err
 		}
@@ -345,7 +359,7 @@ func (r *runner) commit(ctx context.Context, have *catalog.Table, schema *catalo
 			result.FilesWritten, result.BytesWritten = 0, 0
 		}
 	}
-	result.AlreadyExported, result.ExportID = done.AlreadyCommitted, exportID
+	result.AlreadyExported, result.ExportID = done.AlreadyCommitted, change.ExportID
 	result.IcebergSnapshotID, result.MetadataLocation, result.Tag = done.SnapshotID, done.MetadataLocation, change.Tag
 	result.Warnings = append(result.Warnings, r.warnings...)
 	return result, nil

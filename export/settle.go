@@ -51,6 +51,9 @@ func (r *runner) dropUnused(ctx context.Context, snapshot int64, files []File) (
 	for _, f := range data {
 		named[path.Base(f.FilePath())] = true
 	}
+	if s, ok := have.Snapshot(snapshot); ok {
+		named[path.Base(s.Summary[catalog.MappingProperty])] = true
+	}
 	var unused []File
 	for _, f := range files {
 		if !named[path.Base(f.Key)] {

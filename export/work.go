@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -30,6 +31,15 @@ type Work struct {
 	Files  []File
 	Counts reader.Counts
 	Hash   verify.Hash
+	Done   []Done
+}
+
+// Done is what one task did.
+type Done struct {
+	Task   Task
+	Files  []File
+	Counts reader.Counts
+	Hash   verify.Hash
 }
 
 // worker writes the files of one task after the other.
@@ -45,6 +55,7 @@ type worker struct {
 	done     Work
 
 	task   Task
+	counts reader.Counts // of the task
 	serial int
 	open   *openFile
 	hasher *verify.Hasher
@@ -100,6 +111,7 @@ func runTasks(ctx context.Context, scan *reader.Scan, forms *form.Form, plan *Pl
 		all.Files = append(all.Files, w.done.Files...)
 		all.Counts.Add(w.done.Counts)
 		all.Hash = all.Hash.Add(w.done.Hash)
+		all.Done = append(all.Done, w.done.Done...)
 	}
 	if err != nil {
 		return all, errors.Join(err, t.remove(ctx, all.Files))
@@ -121,7 +133,8 @@ func (t table) remove(ctx context.Context, files []File) error {
 
 // run writes the task's rows.
 func (w *worker) run(ctx context.Context, task Task) (err error) {
-	w.task, w.serial = task, 0
+	w.task, w.counts, w.serial = task, reader.Counts{}, 0
+	before := len(w.done.Files)
 	if w.hasher, err = verify.NewHasher(w.scan.Schema()); err != nil {
 		return err
 	}
@@ -143,7 +156,11 @@ func (w *worker) run(ctx context.Context, task Task) (err error) {
 	if err := w.finish(); err != nil {
 		return err
 	}
-	w.done.Hash = w.done.Hash.Add(w.hasher.Sum())
+	if !task.Again {
+		w.done.Hash = w.done.Hash.Add(w.hasher.Sum())
+		w.done.Counts.Add(w.counts)
+	}
+	w.done.Done = append(w.done.Done, Done{task, slices.Clone(w.done.Files[before:]), w.counts, w.hasher.Sum()})
 	return nil
 }
 
@@ -152,7 +169,7 @@ func (w *worker) segment(ctx context.Context, seg *milvus.Segment) error {
 	if err != nil {
 		return err
 	}
-	w.done.Counts.Add(counts)
+	w.counts.Add(counts)
 	w.progress.SegmentsDone.Add(1)
 	w.progress.RowsRead.Add(counts.Rows)
 	w.progress.BytesRead.Add(counts.Bytes)
@@ -162,6 +179,9 @@ func (w *worker) segment(ctx context.Context, seg *milvus.Segment) error {
 func (w *worker) write(ctx context.Context, batch arrow.RecordBatch) error {
 	if err := w.hasher.Add(batch); err != nil {
 		return err
+	}
+	if w.task.Again {
+		return nil
 	}
 	if w.open == nil {
 		if err := w.begin(ctx); err != nil {

@@ -48,6 +48,7 @@ func (b *batcher) next(yield func(arrow.RecordBatch) error) (int, error) {
 		return n, s.keys.visit(b.segment, b.scope.First, rows[s.key.ID], b.eff, b.live)
 	}
 	b.countUnread(unread)
+	b.counts.Out.add(rows[b.scan.key.ID], b.eff, b.live)
 	runs := runsOf(b.live)
 	if len(runs) == 0 {
 		return n, nil

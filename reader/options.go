@@ -101,6 +101,8 @@ type Options struct {
 	Opener       *objstore.Opener
 	TempDir      string // of files for deletes and keys that do not fit into Budget; "": they are ErrLimit
 	SpillAfter   int64  // bytes of deletes and keys that are held in memory at most; 0: what Budget has room for
+
+	only map[milvus.SegmentID]bool // nil: all; see [Scan.Only]
 }
 
 // DefaultBatchRows bounds a batch. Most are smaller: one ends where a page of any column ends.

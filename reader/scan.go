@@ -48,6 +48,7 @@ type Counts struct {
 	UnreadableText map[string]int64 // texts of rows that came out made NULL by TextNull, by field; nil: none
 	Bytes          int64            // compressed bytes read
 	SeveralEvents  int64            // files with more than one event
+	Out            Identity         // of the rows that came out
 }
 
 // Written returns the number of rows that came out.
@@ -62,6 +63,7 @@ func (c *Counts) Add(b Counts) {
 	c.BadNulls += b.BadNulls
 	c.Bytes += b.Bytes
 	c.SeveralEvents += b.SeveralEvents
+	c.Out = c.Out.Join(b.Out)
 	for name, n := range b.UnreadableText {
 		c.addUnread(name, n)
 	}
@@ -148,7 +150,7 @@ func (s *Scan) planSegments() error {
 			s.addL0(seg)
 			continue
 		}
-		if partitions != nil && !partitions[seg.Partition] {
+		if partitions != nil && !partitions[seg.Partition] || !s.opts.reads(seg.ID) {
 			continue
 		}
 		if err := s.checkSegment(seg); err != nil {
@@ -158,6 +160,7 @@ func (s *Scan) planSegments() error {
 			s.segments = append(s.segments, seg)
 		}
 	}
+	s.narrowL0()
 	return nil
 }
 
