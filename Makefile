@@ -14,8 +14,10 @@ VERSION ?= $(shell git describe --tags --dirty 2>/dev/null || echo 0.1.0-dev)
 COMMIT  ?= $(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)
 FUZZTIME ?= 20s
 BENCH    ?= .
-BENCHROWS  ?= 500000
+BENCHDATA  ?= D1:500000:v1,v2,v2-plain D2:60000:v2-plain D4:200000:v1 D6:10000 memory:2500000:v2-plain
+BENCHROWS  ?= 0
 BENCHFLAGS ?=
+BENCHTOMBSTONES ?= 100000000
 PKG      ?= ./...
 TESTTIMEOUT ?= 20m
 TESTPACKAGES ?= 2
@@ -131,10 +133,18 @@ lint: $(STAMPS)/staticcheck-$(STATICCHECK) $(STAMPS)/govulncheck-$(GOVULNCHECK) 
 fuzz: ## every fuzz target for FUZZTIME each
 	@$(STEP) "fuzz" ./scripts/fuzz $(FUZZTIME) $(PKG)
 
-.PHONY: bench bench-code
-bench: tools-go tools-python build ## whole exports beside pyarrow and cp; writes bench/README.md (BENCHROWS, BENCHFLAGS='-runs 3')
-	@$(STEP) "bench data" go run ./bench/dataset -out bench/data/set -rows $(BENCHROWS)
-	@$(STEP) "bench" go run ./bench/run -data bench/data/set $(BENCHFLAGS)
+.PHONY: bench bench-quick bench-tombstones bench-code
+bench: tools-go tools-python tools-milvus build ## whole programs beside pyarrow, DuckDB, cp and a genuine Milvus; bench/README.md tells the variables
+	@$(STEP) "bench data" go run ./bench/dataset -out bench/data -rows $(BENCHROWS) $(BENCHDATA)
+	@$(STEP) "bench" go run ./bench/run -data bench/data $(BENCHFLAGS)
+
+bench-quick: tools-go tools-python tools-milvus build ## all of bench over small data, once; its figures mean nothing
+	@$(STEP) "bench data" go run ./bench/dataset -out bin/bench-quick -rows 20000 D1:S:v1,v2,v2-plain D2:4000:v2-plain D3:4000:v2,v3 D4:S:v1 D6:500 memory:S:v2-plain
+	@cp bench/README.md bin/bench-quick/page.md
+	@$(STEP) "bench" go run ./bench/run -data bin/bench-quick -runs 1 -slow 1 -name quick -results bin/bench-quick -readme bin/bench-quick/page.md $(BENCHFLAGS)
+
+bench-tombstones: ## data of BENCHTOMBSTONES deletes, which bench then measures too: gigabytes
+	@$(STEP) "bench data" go run ./bench/tombstones -out bench/data/tombstones -tombstones $(BENCHTOMBSTONES) -rows $$(($(BENCHTOMBSTONES) / 10))
 
 bench-code: ## the benchmarks that stand beside the code (BENCH=regexp)
 	@$(STEP) "bench" go test -run '^$$' -bench '$(BENCH)' -benchmem $(PKG)
