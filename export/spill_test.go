@@ -23,7 +23,7 @@ const spillCases = 4
 
 // spilling makes a case join all deletes, in temporary files from the first block on, with tables of a few keys.
 func (c *testCase) spilling(t testing.TB) {
-	c.options.TempDir, c.options.SpillAfter = t.TempDir(), 16
+	c.options.TempDir, c.options.SpillAfter = t.TempDir(), 64
 }
 
 // emptied fails unless nothing is left of temporary files.

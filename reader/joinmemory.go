@@ -32,11 +32,11 @@ type joinMemory struct {
 	parts    int
 }
 
-// joinMemory acquires what is left of the budget, but for an eighth. need is what reading one file or segment takes, keep what the
+// joinMemory acquires what is left of the budget. need is what reading one file or segment takes, keep what the
 // result is going to. Of records an estimate is enough.
 func (s *Scan) joinMemory(ctx context.Context, need, keep, records int64) (*joinMemory, error) {
 	b := s.opts.Budget
-	total := b.Total() - b.Total()/8
+	total := b.Total()
 	work := total - keep
 	if lacking := need + leastJoin - work; lacking > 0 {
 		return nil, fault.Limit("join keys", "%d bytes are needed at once, %d are left of the budget", need+leastJoin+keep, total).
@@ -61,7 +61,7 @@ func (s *Scan) joinMemory(ctx context.Context, need, keep, records int64) (*join
 	for m.block > 16 && (spill.Options{Block: m.block, Partitions: m.parts, Text: text}).WriterBytes() > writers {
 		m.block /= 2
 	}
-	m.tables = s.atMost(work / 2 / bytesPerKey / int64(atOnce())) * bytesPerKey
+	m.tables = s.atMost(work/2/bytesPerKey/int64(atOnce())) * bytesPerKey
 	return m, nil
 }
 
@@ -106,9 +106,6 @@ func (s *Scan) needPrepare() (need, keep int64, err error) {
 		}
 		need = max(need, keys+leastJoin)
 		keep += s.rowsBytes(s.all())
-	}
-	if need > 0 {
-		need += need/7 + 1 // an eighth is left alone
 	}
 	return need, keep, nil
 }
