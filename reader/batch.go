@@ -23,9 +23,27 @@ type batcher struct {
 	lent compacted
 }
 
-// next handles the next rows, as many as lie in one page of every column, and returns their number; 0 at the end.
-func (b *batcher) next(yield func(arrow.RecordBatch) error) (int, error) {
-	n := b.scan.opts.MaxBatchRows
+// atEnd reads on in all columns, where there is nothing.
+func (b *batcher) atEnd() error {
+	for _, c := range b.cursors {
+		if c.pages == nil {
+			continue
+		}
+		n, err := c.available(1)
+		if err == nil && n > 0 {
+			err = fault.Corrupt("read chunk", "the column has more rows than are declared").On(c.name)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// next handles the next rows, as many as lie in one page of every column and at most most, and returns their number; 0 if a
+// column ended.
+func (b *batcher) next(most int64, yield func(arrow.RecordBatch) error) (int, error) {
+	n := int(min(int64(b.scan.opts.MaxBatchRows), most))
 	var err error
 	for _, c := range b.cursors {
 		if n, err = c.available(n); err != nil || n == 0 {

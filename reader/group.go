@@ -4,11 +4,10 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"io"
 	"slices"
 
 	"github.com/apache/arrow-go/v18/arrow"
-	"github.com/apache/arrow-go/v18/arrow/array"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/snapexport/snapexport/fault"
 	"github.com/snapexport/snapexport/format/packed"
@@ -27,7 +26,11 @@ type group struct {
 	ranges bool           // metadata gives ranges of rows (V3), not whole files
 	files  []*packed.File // nil until opened
 	bytes  []*countingReader
-	vortex *converted // nil: Parquet
+	aheads []*ahead        // of each file from when a column is read in it
+	reads  *errgroup.Group // of what is read ahead; nil: nothing is
+	held   []milvus.Field  // that the scan reads, known before any row is
+	spans  []span          // the rows that are read
+	vortex *converted      // nil: Parquet
 }
 
 // groups returns the column groups of the segment, their files in order: of V2 by log id, of V3 as the manifest has them.
@@ -43,6 +46,7 @@ func (s *Scan) groups(ctx context.Context, seg *milvus.Segment, counts *Counts) 
 		}
 		g.files = make([]*packed.File, len(g.logs))
 		g.bytes = make([]*countingReader, len(g.logs))
+		g.aheads = make([]*ahead, len(g.logs))
 		out = append(out, g)
 	}
 	return out
@@ -98,7 +102,12 @@ func absent(f milvus.Field) error {
 
 // readGroups reads a V2 or V3 segment.
 func (s *Scan) readGroups(ctx context.Context, seg *milvus.Segment, counts *Counts, yield func(arrow.RecordBatch) error) (err error) {
+	ctx, reads, stop := waiting(ctx)
+	defer stop()
 	groups := s.groups(ctx, seg, counts)
+	for _, g := range groups {
+		g.reads = reads
+	}
 	fields := s.reads()
 	need := s.needGroups(seg)
 	if err := s.opts.Budget.Acquire(ctx, need); err != nil {
@@ -129,11 +138,16 @@ func (s *Scan) readGroups(ctx context.Context, seg *milvus.Segment, counts *Coun
 		c.lobs = s.newLOBs(ctx, seg, f, counts)
 		cursors[f.ID] = c
 	}
-	err = s.walk(ctx, seg, cursors, rows, scope, counts, yield)
+	spans := s.wanted(cursors, rows)
+	for _, g := range groups {
+		g.spans = spans
+	}
+	err = s.walk(ctx, seg, cursors, spans, rows, scope, counts, yield)
+	stop()
 	for _, g := range groups {
 		for _, r := range g.bytes {
 			if r != nil {
-				counts.Bytes += r.n
+				counts.Bytes += r.n.Load()
 			}
 		}
 	}
@@ -142,14 +156,22 @@ func (s *Scan) readGroups(ctx context.Context, seg *milvus.Segment, counts *Coun
 
 // needGroups estimates the memory that reading a V2 or V3 segment takes: its deletes and an open column of each field.
 func (s *Scan) needGroups(seg *milvus.Segment) int64 {
-	return s.needDeletes(seg) + int64(len(s.reads()))*columnReserve + s.nulls(chunk{rows: seg.Rows}) + s.needConverted(seg)
+	blocks := int64(len(seg.Binlogs)) * (blocksAhead + 2) * s.blockBytes()
+	if n := s.Bytes(seg); n > 0 {
+		blocks = min(blocks, sizeSlack*n)
+	}
+	return s.needDeletes(seg) + int64(len(s.reads()))*columnReserve + blocks + s.nulls(chunk{rows: seg.Rows}) + s.needConverted(seg)
 }
 
-// columnReserve is the memory of one open column: what is read ahead and its decoded page.
+// columnReserve is the memory of one open column: a page, decoded, and what of it is not in a block.
 const columnReserve = 3 << 20
 
-// alignedRows opens all files' footers and returns the rows of the segment, which all groups must agree on.
+// alignedRows opens all files' footers and returns the rows of the segment, which all groups must agree on. Of groups that hold
+// nothing of what is read, what metadata says is enough.
 func (s *Scan) alignedRows(groups []*group) (int64, error) {
+	if err := s.openAll(groups); err != nil {
+		return 0, err
+	}
 	var first int64
 	for i, g := range groups {
 		var rows int64
@@ -173,7 +195,7 @@ func (s *Scan) alignedRows(groups []*group) (int64, error) {
 // rowsOf returns the rows of file i that belong to the segment, checked against the file. Vortex files are held to it when they
 // are converted.
 func (g *group) rowsOf(i int) (int64, error) {
-	if g.vortex != nil {
+	if g.vortex != nil || g.idle() {
 		return g.logs[i].Entries, nil
 	}
 	f, err := g.open(i)
@@ -188,6 +210,29 @@ func (g *group) rowsOf(i int) (int64, error) {
 		return f.NumRows(), nil
 	}
 	return 0, fault.Corrupt("read column group", "the file holds %d rows, metadata says %d from row %d on", f.NumRows(), b.Entries, b.First).On(b.File.String())
+}
+
+// idle reports whether nothing of the group is read, and metadata says how many rows it has.
+func (g *group) idle() bool {
+	if len(g.fields) == 0 || slices.ContainsFunc(g.logs, func(b milvus.Binlog) bool { return b.Entries <= 0 }) {
+		return false
+	}
+	return !slices.ContainsFunc(g.scan.reads(), func(f milvus.Field) bool { return slices.Contains(g.fields, f.ID) })
+}
+
+// openAll opens the files that are going to be read, several at a time.
+func (s *Scan) openAll(groups []*group) error {
+	var opens errgroup.Group
+	opens.SetLimit(filesAtOnce)
+	for _, g := range groups {
+		if g.vortex != nil || g.idle() {
+			continue
+		}
+		for i := range g.logs {
+			opens.Go(func() error { _, err := g.open(i); return err })
+		}
+	}
+	return opens.Wait()
 }
 
 // open opens file i once.
@@ -241,6 +286,7 @@ func (s *Scan) groupCursor(seg *milvus.Segment, groups []*group, f milvus.Field)
 		c.pages = found.vortex.column(f, rows, c)
 		return c, nil
 	}
+	found.held = append(found.held, f)
 	c.pages = &groupColumn{group: found, field: f, rows: rows, current: c}
 	return c, nil
 }
@@ -259,111 +305,4 @@ func (g *group) holds(f milvus.Field) (bool, error) {
 	}
 	_, ok := file.Find(f)
 	return ok, nil
-}
-
-// groupColumn is one column of a group: a source over the group's files.
-type groupColumn struct {
-	group   *group
-	field   milvus.Field
-	rows    int64
-	current *cursor // whose name is that of the file being read
-
-	at    int // the next file
-	pages *pages.Cursor
-	skip  int64 // rows of the open file that come before the segment's
-	left  int64 // rows of the open file that are still to come
-}
-
-func (c *groupColumn) Rows() int64 { return c.rows }
-
-// Next returns the rows of the next page.
-func (c *groupColumn) Next() (arrow.Array, error) {
-	for {
-		if c.left == 0 {
-			if c.at == len(c.group.logs) {
-				return nil, io.EOF
-			}
-			if err := c.advance(); err != nil {
-				return nil, err
-			}
-			continue
-		}
-		a, err := c.pages.Next()
-		if errors.Is(err, io.EOF) {
-			return nil, fault.Corrupt("read column group", "the column ends %d rows early", c.left)
-		}
-		if err != nil {
-			return nil, err
-		}
-		if a = c.clip(a); a != nil {
-			return a, nil
-		}
-	}
-}
-
-// advance opens the column in the next file.
-func (c *groupColumn) advance() error {
-	f, err := c.group.open(c.at)
-	if err != nil {
-		return err
-	}
-	c.current.name = c.group.logs[c.at].File.String()
-	index, ok := f.Find(c.field)
-	if !ok {
-		return fault.Missing("read column group", "the file has no column of field %s (%d)", c.field.Name, c.field.ID).On(c.current.name)
-	}
-	if c.pages, err = f.Cursor(index); err != nil {
-		return err
-	}
-	if c.group.scan.opts.Reuse {
-		c.pages.Reuse()
-	}
-	c.skip = c.group.logs[c.at].First
-	if c.left, err = c.group.rowsOf(c.at); err != nil {
-		return err
-	}
-	c.at++
-	return nil
-}
-
-// clip cuts a page to the rows that belong to the segment; nil if none do.
-func (c *groupColumn) clip(a arrow.Array) arrow.Array {
-	n := int64(a.Len())
-	if c.skip >= n {
-		c.skip -= n
-		return nil
-	}
-	end := min(n, c.skip+c.left)
-	a = array.NewSlice(a, c.skip, end)
-	c.left -= end - c.skip
-	c.skip = 0
-	return a
-}
-
-// Stats returns the bounds over all files.
-func (c *groupColumn) Stats() (all []pages.Stats, ok bool) {
-	if c.current.lob {
-		return nil, false // they count the flags
-	}
-	for i := range c.group.logs {
-		f, err := c.group.open(i)
-		if err != nil {
-			return nil, false // reading the rows will say so
-		}
-		index, found := f.Find(c.field)
-		if !found {
-			return nil, false
-		}
-		for _, g := range f.RowGroups() {
-			s := g.Chunks[index].Stats
-			if b := c.group.logs[i]; b.First > 0 || b.Entries > 0 && b.Entries < f.NumRows() {
-				s.NullCount = -1 // some may be in rows that are not the segment's
-			}
-			if g.Rows > 0 && (s.Min == nil || s.Max == nil) {
-				return nil, false
-			}
-			all = append(all, s)
-		}
-	}
-	return all, true
 }

@@ -78,7 +78,7 @@ func (s *Scan) checkTexts(ctx context.Context, seg *milvus.Segment, g *group, f 
 	if index, ok := file.Find(f); ok && !allInline(file, index) && (!seg.LOBsListed || stored(file, index) <= doubtedText) {
 		err = s.readTexts(seg, g, f)
 	}
-	return g.bytes[0].n, err
+	return g.bytes[0].n.Load(), err
 }
 
 // doubtedText is the size of a column up to which it is read although its manifest lists no LOB file. The list should be true;

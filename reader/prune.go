@@ -10,9 +10,12 @@ import (
 	"github.com/snapexport/snapexport/milvus"
 )
 
+// prunes reports whether statistics decide about rows. With BadNull they count values that become NULL as values.
+func (s *Scan) prunes() bool { return s.opts.Where != nil && s.opts.OnBad != BadNull }
+
 // excluded reports whether statistics of the files show that the filter selects no row of the chunk.
 func (s *Scan) excluded(cursors map[milvus.FieldID]*cursor) bool {
-	if s.opts.Where == nil || s.opts.OnBad == BadNull { // statistics count values that become NULL as values
+	if !s.prunes() {
 		return false
 	}
 	return !s.opts.Where.CanMatch(func(id milvus.FieldID) (filter.Range, bool) {

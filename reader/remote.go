@@ -3,7 +3,9 @@ package reader
 import (
 	"context"
 	"io"
+	"sync/atomic"
 
+	"github.com/snapexport/snapexport/buffer"
 	"github.com/snapexport/snapexport/objstore"
 )
 
@@ -12,7 +14,14 @@ type countingReader struct {
 	ctx    context.Context
 	store  objstore.Store
 	object objstore.Object
-	n      int64
+	n      atomic.Int64
+}
+
+// read returns n bytes, which are the caller's.
+func (r *countingReader) read(ctx context.Context, off, n int64) ([]byte, error) {
+	b, err := r.store.ReadRange(ctx, r.object.Key, off, n, r.object.ETag)
+	r.n.Add(int64(len(b)))
+	return b, err
 }
 
 // ReadAt implements io.ReaderAt.
@@ -21,9 +30,9 @@ func (r *countingReader) ReadAt(p []byte, off int64) (int, error) {
 	if want <= 0 {
 		return 0, io.EOF
 	}
-	b, err := r.store.ReadRange(r.ctx, r.object.Key, off, want, r.object.ETag)
-	r.n += int64(len(b))
+	b, err := r.read(r.ctx, off, want)
 	n := copy(p, b)
+	buffer.Put(b)
 	if err == nil && n < len(p) {
 		err = io.EOF
 	}

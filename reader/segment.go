@@ -5,9 +5,7 @@ import (
 	"fmt"
 
 	"github.com/apache/arrow-go/v18/arrow"
-	"golang.org/x/sync/errgroup"
 
-	"github.com/snapexport/snapexport/buffer"
 	"github.com/snapexport/snapexport/deltamerge"
 	"github.com/snapexport/snapexport/fault"
 	"github.com/snapexport/snapexport/format/binlog"
@@ -45,10 +43,8 @@ func (s *Scan) read(ctx context.Context, seg *milvus.Segment, counts *Counts, yi
 	if err != nil {
 		return err
 	}
-	for i, c := range chunks {
-		if err := s.readChunk(ctx, seg, c, scope, counts, yield); err != nil {
-			return fmt.Errorf("chunk %d of %d: %w", i+1, len(chunks), err)
-		}
+	if err := s.readChunks(ctx, seg, chunks, scope, counts, yield); err != nil {
+		return err
 	}
 	if seg.Rows > 0 && counts.Rows != seg.Rows {
 		return fault.Corrupt("read segment", "the files hold %d rows, num_of_rows is %d", counts.Rows, seg.Rows)
@@ -84,7 +80,22 @@ func (s *Scan) needChunks(seg *milvus.Segment, chunks []chunk) int64 {
 	for _, c := range chunks {
 		largest = max(largest, c.bytes()+int64(len(c.files))*min(pageReserve, max(c.rows, 1)*64)+s.nulls(c))
 	}
-	return s.needDeletes(seg) + largest
+	return s.needDeletes(seg) + largest + s.chunkAhead(chunks)
+}
+
+// chunkAhead returns the memory of the files of one chunk that are fetched while another is read; 0 where that is not done, since
+// they would take a good part of the budget.
+func (s *Scan) chunkAhead(chunks []chunk) (largest int64) {
+	if len(chunks) < 2 {
+		return 0
+	}
+	for _, c := range chunks {
+		largest = max(largest, c.bytes())
+	}
+	if largest > s.opts.Budget.Total()/8 {
+		return 0
+	}
+	return largest
 }
 
 // nulls returns the memory that NULLs of dense vectors can take beside what their files hold.
@@ -98,101 +109,33 @@ func (s *Scan) nulls(c chunk) (n int64) {
 	return n
 }
 
-// readChunk fetches the chunk's files and walks through them.
-func (s *Scan) readChunk(ctx context.Context, seg *milvus.Segment, c chunk, scope deltamerge.Scope, counts *Counts, yield func(arrow.RecordBatch) error) error {
-	cursors, rows, err := s.openChunk(ctx, c, counts)
-	if err != nil {
-		return err
-	}
-	if err := s.walk(ctx, seg, cursors, rows, scope, counts, yield); err != nil || !s.opts.Reuse {
-		return err
-	}
-	for _, c := range cursors {
-		buffer.Put(c.body)
-	}
-	return nil
-}
-
-// walk goes through aligned cursors of the given number of rows.
-func (s *Scan) walk(ctx context.Context, seg *milvus.Segment, cursors map[milvus.FieldID]*cursor, rows int64, scope deltamerge.Scope, counts *Counts, yield func(arrow.RecordBatch) error) error {
-	if s.excluded(cursors) {
-		// a row that the filter excludes is not judged by the other rules: it does not come out either way
-		counts.Rows += rows
-		counts.Filtered += rows
-		return nil
-	}
+// walk goes through the rows in spans of aligned cursors, which yield no others, of so many rows in all. A row outside of them is not
+// judged by the rules: the filter excludes it, and it does not come out either way.
+func (s *Scan) walk(ctx context.Context, seg *milvus.Segment, cursors map[milvus.FieldID]*cursor, spans []span, rows int64, scope deltamerge.Scope, counts *Counts, yield func(arrow.RecordBatch) error) error {
 	b := &batcher{scan: s, segment: seg, scope: scope, cursors: cursors, counts: counts, lent: compacted{reuse: s.opts.Reuse}}
-	var done int64
-	for {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		n, err := b.next(yield)
-		if err != nil {
-			return err
-		}
-		if n == 0 {
-			break
-		}
-		done += int64(n)
+	pass := func(n int64) {
+		counts.Rows += n
+		counts.Filtered += n
 	}
-	if done != rows {
-		return fault.Corrupt("read chunk", "%d rows came out of files that declare %d", done, rows)
-	}
-	return nil
-}
-
-// openChunk fetches and opens the files of all needed fields. They must declare the same number of rows.
-func (s *Scan) openChunk(ctx context.Context, c chunk, counts *Counts) (map[milvus.FieldID]*cursor, int64, error) {
-	fields := s.reads()
-	opened := make([]*cursor, len(fields))
-	bytes := make([]int64, len(fields))
-	events := make([]int, len(fields))
-	g, gctx := errgroup.WithContext(ctx)
-	g.SetLimit(filesAtOnce)
-	for i, f := range fields {
-		opened[i] = &cursor{scan: s, field: f, bad: s.onBad(f), json: s.opts.CheckJSON, variant: s.opts.CheckVariant}
-		b, ok := c.files[f.ID]
-		if !ok {
-			continue
-		}
-		g.Go(func() error {
-			body, err := s.fetch(gctx, b)
+	var row int64
+	for _, span := range spans {
+		pass(span.first - row)
+		for row = span.first; row < span.end; {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			n, err := b.next(span.end-row, yield)
 			if err != nil {
 				return err
 			}
-			bytes[i] = int64(len(body))
-			opened[i].name = b.File.String()
-			col, err := openColumn(body, f, b)
-			if err != nil {
-				return fault.Place(err, b.File.String())
+			if n == 0 {
+				return fault.Corrupt("read chunk", "%d rows came out of files that declare %d", row, rows)
 			}
-			if s.opts.Reuse {
-				col.Reuse()
-			}
-			opened[i].body, opened[i].pages, events[i] = body, col, col.Events()
-			return nil
-		})
-	}
-	if err := g.Wait(); err != nil {
-		return nil, 0, err
-	}
-	out := map[milvus.FieldID]*cursor{}
-	rows := opened[0].rows() // field 0 or 1: never a constant
-	for i, o := range opened {
-		out[fields[i].ID] = o
-		counts.Bytes += bytes[i]
-		if o.pages == nil {
-			continue
-		}
-		if o.rows() != rows {
-			return nil, 0, fault.Corrupt("read chunk", "field %s has %d rows, field %s has %d", o.field.Name, o.rows(), opened[0].field.Name, rows).On(o.name)
-		}
-		if events[i] > 1 {
-			counts.SeveralEvents++
+			row += int64(n)
 		}
 	}
-	return out, rows, nil
+	pass(rows - row)
+	return b.atEnd()
 }
 
 func (c *cursor) rows() int64 { return c.pages.Rows() }

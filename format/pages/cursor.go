@@ -38,6 +38,24 @@ type Cursor struct {
 // Reuse makes the cursor use memory again: from then on an array is valid until Next is called again.
 func (c *Cursor) Reuse() { c.reuse, c.src.reuse = true, true }
 
+// Borrow makes the cursor take the file's bytes from l where it has them.
+func (c *Cursor) Borrow(l Lender) { c.src.lender = l }
+
+// End gives up the rest of the rows, and the memory of the last array.
+func (c *Cursor) End() {
+	c.giveBack()
+	if c.page != nil {
+		c.release(c.page.memory)
+	}
+	if c.chunk != nil {
+		c.release(c.chunk.memory)
+	}
+	if c.src.reuse {
+		c.src.drop()
+	}
+	c.page, c.chunk, c.groups, c.open = nil, nil, nil, nil
+}
+
 // lend notes memory that ends with the array at hand.
 func (c *Cursor) lend(b []byte) {
 	if c.reuse {

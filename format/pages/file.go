@@ -38,6 +38,9 @@ type Chunk struct {
 	start, end int64 // in the file
 }
 
+// Range returns where the chunk lies in the file: [start, end).
+func (c *Chunk) Range() (start, end int64) { return c.start, c.end }
+
 // Stats are the bounds of a chunk as recorded: raw little-endian PLAIN values (no length prefix for byte arrays), nil where
 // absent. Byte array bounds may be truncated: Min is never above, Max never below a value. NaN is not counted.
 type Stats struct {
@@ -95,12 +98,13 @@ func readFooter(src *source) ([]byte, int64, error) {
 	if src.size < 2*magicSize+4 {
 		return nil, 0, corrupt(0, "%d bytes are no Parquet file", src.size)
 	}
-	head, err := src.view(0, magicSize, src.size)
-	if err != nil {
+	if err := src.tail(); err != nil {
 		return nil, 0, err
 	}
-	if err := checkMagic(head, 0); err != nil {
-		return nil, 0, err
+	if src.mem != nil {
+		if err := checkMagic(src.mem[:magicSize], 0); err != nil {
+			return nil, 0, err
+		}
 	}
 	tailAt := src.size - magicSize - 4
 	tail, err := src.view(tailAt, 8, src.size)
