@@ -66,8 +66,8 @@ func TestEngines(t *testing.T) {
 		batches []arrow.RecordBatch
 	}{
 		{"pages", Options{PageBytes: 1000, RowGroupBytes: 1 << 30}, batches},
-		{"row groups", Options{PageBytes: 700, RowGroupBytes: 100}, append(batches[:3:3], batches[0].NewSlice(7, 8))},
-		{"one page", Options{}, batches},
+		{"row groups", Options{PageBytes: 700, RowGroupBytes: 100, Scalars: someCodecs[2], Vectors: someCodecs[3]}, append(batches[:3:3], batches[0].NewSlice(7, 8))},
+		{"one page", Options{Scalars: someCodecs[1], Vectors: someCodecs[2]}, batches},
 		{"one row", Options{}, []arrow.RecordBatch{batches[1].NewSlice(5, 6)}},
 		{"no row", Options{}, nil},
 	} {
@@ -77,7 +77,10 @@ func TestEngines(t *testing.T) {
 		writeReference(t, &reference, schema, Options{}, c.batches...)
 		ours, theirs := table(t, read(t, path)), table(t, []byte(reference.String()))
 		want := rowsOf(t, engines, testkit.PyArrow, theirs)
-		for _, engine := range append([]string{testkit.PyArrow, testkit.DuckDB}, testkit.Sparks...) {
+		for _, engine := range readers {
+			if engine == testkit.Polars && stats.Rows == 0 {
+				continue // it gives columns without rows no types
+			}
 			got := rowsOf(t, engines, engine, ours)
 			if int64(len(got)) != stats.Rows {
 				t.Errorf("%s: %s reads %d rows of %d", c.name, engine, len(got), stats.Rows)
@@ -88,6 +91,9 @@ func TestEngines(t *testing.T) {
 		}
 	}
 }
+
+// readers read Parquet files without a table.
+var readers = append([]string{testkit.PyArrow, testkit.DuckDB, testkit.Polars}, testkit.Sparks...)
 
 func rowsOf(t *testing.T, e *testkit.EngineSet, engine string, table testkit.Table) []string {
 	t.Helper()

@@ -16,6 +16,7 @@ const (
 	DuckDB    = "duckdb"
 	PyIceberg = "pyiceberg"
 	PyArrow   = "pyarrow"
+	Polars    = "polars" // no SQL over lists as others have it, no tags
 )
 
 // Sparks are the releases of Spark that tables must be readable with. To ask both costs a session of 10 s and 1 GB more, once
@@ -48,7 +49,15 @@ type Table struct {
 	Columns []string          // read only these; nil is all
 	Ignore  []string          // columns that are left out of a comparison
 	JSON    []string          // columns whose JSON text is compared by value (an engine or type does not keep the text)
+	Where   *Range            // read only the rows in it; the engine may leave out files, row groups and pages that have none
 	Bits    bool              // floating-point numbers are compared by their bits, which the truth has as unsigned integers
+}
+
+// Range selects the rows whose value of an integer column is at least From and less than To.
+type Range struct {
+	Column string `json:"column"`
+	From   int64  `json:"from"`
+	To     int64  `json:"to"`
 }
 
 // Comparison is what an engine found, beside the rows that must be there.
@@ -117,7 +126,7 @@ func (e *EngineSet) Rows(t testing.TB, engine string, table Table, out string) i
 	return r.Rows
 }
 
-// Query returns what SQL over the table, which it calls t, gives; without a URI there is no t. Only Spark and DuckDB know SQL.
+// Query returns what SQL over the table, which it calls t, gives; without a URI there is no t. Only Spark, DuckDB and polars know SQL.
 func (e *EngineSet) Query(t testing.TB, engine string, table Table, sql string) Result {
 	t.Helper()
 	var r Result

@@ -71,8 +71,9 @@ func (r request) MarshalJSON() ([]byte, error) {
 		Columns []string          `json:"columns,omitempty"`
 		Ignore  []string          `json:"ignore,omitempty"`
 		JSON    []string          `json:"json,omitempty"`
+		Where   *Range            `json:"where,omitempty"`
 		Bits    bool              `json:"bits,omitempty"`
-	}{plain(r), r.Table.URI, r.Table.Ref, r.Table.Data, r.Table.S3, r.Table.Conf, r.Table.Columns, r.Table.Ignore, r.Table.JSON, r.Table.Bits})
+	}{plain(r), r.Table.URI, r.Table.Ref, r.Table.Data, r.Table.S3, r.Table.Conf, r.Table.Columns, r.Table.Ignore, r.Table.JSON, r.Table.Where, r.Table.Bits})
 }
 
 // StopEngines ends the engines that this test binary started. A TestMain may call it; without it they end by themselves when

@@ -7,7 +7,8 @@ Requests name a table (URI of an Iceberg table's root, or a name in a catalog) a
   rows     {"out": FILE}       canonical JSON lines         -> {"rows"}
   query    {"sql": "... t"}    the table is `t`             -> {"columns", "rows"}
   schema   {}                                               -> {"columns": [[name, type], ...]}
-and optionally "ref" (a tag or branch), "data" (true: its data/ folder as plain Parquet), "s3" (endpoint and keys) and "conf"
+and optionally "ref" (a tag or branch), "data" (true: its data/ folder as plain Parquet), "where" (column, from, to: rows of which it is at least from and
+less than to), "s3" (endpoint and keys) and "conf"
 (settings of the engine, such as a catalog's). An answer with "error" says why there is none.
 """
 import importlib
@@ -27,7 +28,7 @@ def serve(engine, request):
     if op == "query":
         table = engine.query(*where, request["sql"])
         return {"columns": table.column_names, "rows": [list(r.values()) for r in canon.rows(table)]}
-    table = engine.read(*where, request.get("columns"))
+    table = engine.read(*where, request.get("columns"), request.get("where"))
     if op == "compare":
         return compare.compare(table, compare.read_truth(request["truth"]),
                                request.get("ignore") or (), request.get("json") or (), bits=bool(request.get("bits")))

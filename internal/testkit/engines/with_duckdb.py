@@ -63,11 +63,12 @@ class Engine:
             raise ValueError("the table has no tag or branch %s" % ref)
         return "iceberg_scan(%s, snapshot_from_id = %d)" % (quoted(uri), found.snapshot_id)
 
-    def read(self, uri, ref, data, columns):
+    def read(self, uri, ref, data, columns, where=None):
         source = self.source(uri, ref, data)
         found = self.con.execute("DESCRIBE SELECT * FROM %s" % source).fetchall()
         names = [as_text(name, kind) for name, kind, *_ in found if not columns or name in columns]
-        return self.con.execute("SELECT %s FROM %s" % (", ".join(names), source)).to_arrow_table()
+        rows = ' WHERE "%s" >= %d AND "%s" < %d' % (where["column"], where["from"], where["column"], where["to"]) if where else ""
+        return self.con.execute("SELECT %s FROM %s%s" % (", ".join(names), source, rows)).to_arrow_table()
 
     def query(self, uri, ref, data, sql):
         if uri:

@@ -3,6 +3,7 @@ import os
 from urllib.parse import urlparse
 
 import pyarrow as pa
+import pyarrow.dataset as ds
 import pyarrow.fs as fs
 import pyarrow.parquet as pq
 
@@ -51,13 +52,16 @@ class Engine:
         return fs.S3FileSystem(access_key=s3["access_key"], secret_key=s3["secret_key"], region=s3["region"],
                                endpoint_override=end.netloc, scheme=end.scheme), u.netloc + u.path
 
-    def read(self, uri, ref, data, columns):
+    def read(self, uri, ref, data, columns, where=None):
         if ref:
             raise ValueError("pyarrow reads files, it knows no %s" % ref)
         filesystem, root = self.locate(uri)
         files = data_files(filesystem, root)
         if not files:
             raise FileNotFoundError("no Parquet file below %s" % root)
+        if where:
+            field = ds.field(where["column"])
+            return ds.dataset(files, filesystem=filesystem, format="parquet").to_table(columns=columns, filter=(field >= where["from"]) & (field < where["to"]))
         tables = []
         for path in files:
             with filesystem.open_input_file(path) as f:

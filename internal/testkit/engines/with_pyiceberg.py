@@ -1,6 +1,6 @@
 """pyiceberg: the table as its metadata says it is; by its root folder, or by the URI of a metadata.json."""
 import pyiceberg
-from pyiceberg.table import StaticTable
+from pyiceberg.table import ALWAYS_TRUE, StaticTable
 
 import with_pyarrow
 
@@ -22,9 +22,9 @@ class Engine:
     def table(self, uri):
         return StaticTable.from_metadata(uri, self.properties)
 
-    def read(self, uri, ref, data, columns):
+    def read(self, uri, ref, data, columns, where=None):
         if data:
-            return self.files.read(uri, ref, data, columns)
+            return self.files.read(uri, ref, data, columns, where)
         table = self.table(uri)
         snapshot = None
         if ref:
@@ -32,7 +32,8 @@ class Engine:
             if found is None:
                 raise ValueError("the table has no tag or branch %s" % ref)
             snapshot = found.snapshot_id
-        return table.scan(selected_fields=tuple(columns or ("*",)), snapshot_id=snapshot).to_arrow()
+        rows = "%s >= %d AND %s < %d" % (where["column"], where["from"], where["column"], where["to"]) if where else ALWAYS_TRUE
+        return table.scan(row_filter=rows, selected_fields=tuple(columns or ("*",)), snapshot_id=snapshot).to_arrow()
 
     def query(self, uri, ref, data, sql):
         raise ValueError("pyiceberg has no SQL")

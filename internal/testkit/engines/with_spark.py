@@ -87,8 +87,10 @@ class Engine:
         there = path.getFileSystem(self.session.sparkContext._jsc.hadoopConfiguration()).exists(path)
         return path.toString() if there else uri
 
-    def read(self, uri, ref, data, columns):
+    def read(self, uri, ref, data, columns, where=None):
         frame = self.frame(uri, ref, data)
+        if where:
+            frame = frame.filter((F.col(where["column"]) >= where["from"]) & (F.col(where["column"]) < where["to"]))
         return arrow(frame.select(["`%s`" % c for c in columns]) if columns else frame)
 
     def query(self, uri, ref, data, sql):
