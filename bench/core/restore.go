@@ -38,7 +38,7 @@ func restoreBy(ctx context.Context, o *options, r *Results, data, how string, fr
 
 // restore measures from the call until the job is completed, and compares the rows of both collections.
 func (s *server) restore(ctx context.Context, o *options, r *Results, where, how string, from *filled) error {
-	target := "restored_by_" + how
+	target := "restored_by_" + strings.ReplaceAll(how, " ", "_")
 	m, err := s.timed(func() error {
 		job, err := s.client.RestoreSnapshot(ctx, client.NewRestoreSnapshotOption(snapshot, target))
 		if err != nil {
@@ -77,8 +77,9 @@ func copies(ctx context.Context, r *Results, source, target string) error {
 	if err != nil {
 		return err
 	}
-	for name, script := range map[string]string{"cp -r": `cp -r "$1" "$2"`, "cp -r and sync -f": `cp -r "$1" "$2" && sync -f "$2"`} {
-		cmd := exec.CommandContext(ctx, "sh", "-c", script, "sh", source, target)
+	for _, c := range [][2]string{{"cp -r", `cp -r "$1" "$2"`}, {"cp -r and sync -f", `cp -r "$1" "$2" && sync -f "$2"`}} {
+		name := c[0]
+		cmd := exec.CommandContext(ctx, "sh", "-c", c[1], "sh", source, target)
 		m := Measurement{Load: load()}
 		begun := time.Now()
 		if text, err := cmd.CombinedOutput(); err != nil {
