@@ -36,9 +36,9 @@ type NamedOptions struct {
 	ServerPlaces bool
 	// Scheme is what the locations of new tables must begin with ("s3", for Glue); "" leaves what the user typed.
 	Scheme string
-	// Settled tells of an error of a commit, by its class, that the commit did certainly not take place; nil for all others.
+	// Settled gives a commit's error its class if the commit did certainly not take place; nil for all others.
 	Settled func(error) error
-	// Classed gives an error of any call its class; nil leaves it as it is.
+	// Classed gives the error of any call its class, and a text that may be shown. nil leaves errors as they are.
 	Classed func(error) error
 	// Patience bounds one call; 0 is one minute, two for commits.
 	Patience time.Duration
@@ -138,7 +138,7 @@ func (n *Named) outcome(err error) error {
 			return settled
 		}
 	}
-	return fault.New(objstore.ErrUnknownOutcome, op, "catalog %s: %w", n.name, err).WithHint("run the same export again: it finds out")
+	return fault.New(objstore.ErrUnknownOutcome, op, "catalog %s: %w", n.name, n.classed(err)).WithHint("run the same export again: it finds out")
 }
 
 // isRequirement recognises iceberg-go's refusals of what a commit requires; it has no error of its own for them. They come
@@ -281,4 +281,43 @@ func (n *Named) stage(_ context.Context, ident table.Identifier, sc *iceberg.Sch
 		}
 	}
 	return n.table(ident, meta, ""), updates, nil
+}
+
+// Tables lists the names of all tables, namespace by namespace.
+func (n *Named) Tables(ctx context.Context) ([]table.Identifier, error) {
+	reach, stop := n.reach(ctx, loadPatience)
+	defer stop()
+	out, err := n.tablesBelow(reach, nil)
+	if err != nil {
+		return nil, classed(n.classed(err))
+	}
+	return out, nil
+}
+
+func (n *Named) tablesBelow(ctx context.Context, parent table.Identifier) ([]table.Identifier, error) {
+	spaces, err := n.ListNamespaces(ctx, parent)
+	if err != nil {
+		return nil, err
+	}
+	var out []table.Identifier
+	for _, space := range spaces {
+		if len(space) <= len(parent) { // some catalogs list the namespace itself, or know one level only
+			continue
+		}
+		for t, err := range n.ListTables(ctx, space) {
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, t)
+		}
+		if n.CatalogType() == catalog.Glue || n.CatalogType() == catalog.Hive || len(space) != len(parent)+1 {
+			continue
+		}
+		below, err := n.tablesBelow(ctx, space)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, below...)
+	}
+	return out, nil
 }

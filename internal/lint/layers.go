@@ -52,7 +52,7 @@ var arrows = []arrow{
 	// From rows to tables.
 	{"form", exporter},
 	{"catalog", allow(exporter, "datafile", "describe")},
-	{"catalog/*", allow(exporter, "catalog", "datafile")},
+	{"catalog/*", allow(exporter, "catalog", "catalog/config", "datafile")},
 	{"verify", allow(exporter, "catalog", "datafile", "deltamerge", "describe", "form", "reader")},
 	{"export", allow(exporter, "catalog", "datafile", "deltamerge", "describe", "form", "reader", "verify")},
 
