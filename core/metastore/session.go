@@ -19,12 +19,14 @@ const (
 )
 
 // session is this server's key below session/, held by a lease. Every transaction compares the revision at which the key was
-// created, so that a server whose session ended unnoticed writes nothing.
+// written, so that a server whose session ended unnoticed writes nothing. Whenever the outcome of a transaction is not known the
+// key is written anew, so that one which is still under way comes to nothing.
 type session struct {
 	store    *Store
 	key      string
 	lease    clientv3.LeaseID
 	revision atomic.Int64
+	writing  sync.RWMutex // shared by transactions; held alone while the key is written
 	stop     context.CancelFunc
 	alive    sync.WaitGroup
 }
@@ -131,17 +133,23 @@ func (x *session) take(ctx context.Context) error {
 
 // held is the condition of every transaction.
 func (x *session) held() clientv3.Cmp {
-	return clientv3.Compare(clientv3.CreateRevision(x.key), "=", x.revision.Load())
+	return clientv3.Compare(clientv3.ModRevision(x.key), "=", x.revision.Load())
 }
 
-// renew takes the session again if it ended and nobody else has it.
+// renew writes the key anew, or takes the session again if it ended and nobody else has it.
 func (x *session) renew(ctx context.Context) error {
+	x.writing.Lock()
+	defer x.writing.Unlock()
 	var done *clientv3.TxnResponse
 	if err := x.store.call(ctx, func(ctx context.Context) (err error) {
-		done, err = x.store.client.Txn(ctx).If(x.held()).Commit()
+		done, err = x.store.client.Txn(ctx).If(x.held()).Then(clientv3.OpPut(x.key, sessionName, clientv3.WithLease(x.lease))).Commit()
 		return err
-	}); err != nil || done.Succeeded {
+	}); err != nil {
 		return err
+	}
+	if done.Succeeded {
+		x.revision.Store(done.Header.Revision)
+		return nil
 	}
 	x.end()
 	if err := x.free(ctx); err != nil {

@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -137,6 +138,34 @@ func TestLostSession(t *testing.T) {
 	if ts, err := s.Timestamp(); err != nil || ts <= last {
 		t.Errorf("timestamp %d after the other server's %d: %v", ts, last, err)
 	}
+}
+
+// TestLateTransaction: what was given up comes to nothing when it arrives after all, although the session lives.
+func TestLateTransaction(t *testing.T) {
+	t.Parallel()
+	s := open(t, "", cluster(etcd.Start(t, "")))
+	late := s.client.Txn(ctx).If(s.session.held()).Then(clientv3.OpPut("by-dev/meta/late", ""))
+	s.stale.Store(true) // as after a timeout
+	check(t, s.CreateCollection(ctx, sample(100, "c")))
+	if done, err := late.Commit(); err != nil || done.Succeeded {
+		t.Errorf("%v, %v", done, err)
+	}
+	var wg sync.WaitGroup
+	for range 4 { // others meanwhile do not notice
+		wg.Go(func() {
+			for range 50 {
+				if _, err := s.IDs(maxIDs); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	for range 50 {
+		s.stale.Store(true)
+		check(t, s.Refresh(ctx))
+	}
+	wg.Wait()
+	check(t, s.Close())
 }
 
 // TestListens reads the embedded etcd from outside.

@@ -163,10 +163,12 @@ func (s *Store) txn(ctx context.Context, point string, ops []clientv3.Op) error 
 		return err
 	}
 	var done *clientv3.TxnResponse
+	s.session.writing.RLock()
 	err := s.call(ctx, func(ctx context.Context) (err error) {
 		done, err = s.client.Txn(ctx).If(s.session.held()).Then(ops...).Commit()
 		return err
 	})
+	s.session.writing.RUnlock()
 	if err != nil {
 		return fault.Place(err, point)
 	}
