@@ -30,11 +30,15 @@ func describeSection(o options, d *dataset, out string) *section {
 	s.goals = []goal{{ours: c.Name, of: ofSeconds, most: 3}, {ours: c.Name, of: ofPeak, most: 300}}
 	s.start = func(ctx context.Context, _ *section) (func(), error) {
 		endpoint, stop, err := startGateway(ctx, o, d.dir, out, c.log)
-		c.env = []string{"AWS_ENDPOINT_URL=" + endpoint, "AWS_REGION=us-east-1", "AWS_ACCESS_KEY_ID=bench", "AWS_SECRET_ACCESS_KEY=bench-secret"}
+		c.env = s3Environment(endpoint)
 		return stop, err
 	}
 	s.finish = func(*section) error { return requests(c) }
 	return s
+}
+
+func s3Environment(endpoint string) []string {
+	return []string{"AWS_ENDPOINT_URL=" + endpoint, "AWS_REGION=us-east-1", "AWS_ACCESS_KEY_ID=bench", "AWS_SECRET_ACCESS_KEY=bench-secret"}
 }
 
 // startGateway serves the folders of the data as buckets.

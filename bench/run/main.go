@@ -119,6 +119,9 @@ func plan(o options, sets []*dataset, out string) (all []*section) {
 		}
 	}
 	for _, d := range sets {
+		if d.id() == "D1-v1" && o.gateway != "" {
+			all = append(all, s3Section(o, d, out))
+		}
 		if d.id() == "D1-v1" && o.milvus != "" {
 			all = append(all, liveSection(o, d, out))
 		}
