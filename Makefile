@@ -18,6 +18,7 @@ BENCHDATA  ?= D1:500000:v1,v2,v2-plain D2:60000:v2-plain D4:200000:v1 D6:10000 m
 BENCHROWS  ?= 0
 BENCHFLAGS ?=
 BENCHTOMBSTONES ?= 100000000
+BENCHCOREFLAGS ?=
 PKG      ?= ./...
 TESTTIMEOUT ?= 20m
 TESTPACKAGES ?= 2
@@ -133,10 +134,14 @@ lint: $(STAMPS)/staticcheck-$(STATICCHECK) $(STAMPS)/govulncheck-$(GOVULNCHECK) 
 fuzz: ## every fuzz target for FUZZTIME each
 	@$(STEP) "fuzz" ./scripts/fuzz $(FUZZTIME) $(PKG)
 
-.PHONY: bench bench-quick bench-tombstones bench-code
+.PHONY: bench bench-core bench-quick bench-tombstones bench-code
 bench: tools-go tools-python tools-milvus build ## whole programs beside pyarrow, DuckDB, cp and a genuine Milvus; bench/README.md tells the variables
 	@$(STEP) "bench data" go run ./bench/dataset -out bench/data -rows $(BENCHROWS) $(BENCHDATA)
 	@$(STEP) "bench" go run ./bench/run -data bench/data $(BENCHFLAGS)
+	@$(MAKE) --no-print-directory bench-core
+
+bench-core: tools-go tools-milvus build ## the server alone: snapshots and restores beside cp and an import into a genuine Milvus (BENCHCOREFLAGS)
+	@$(STEP) "bench core" go run ./bench/core $(BENCHCOREFLAGS)
 
 bench-quick: tools-go tools-python tools-milvus build ## all of bench over small data, once; its figures mean nothing
 	@$(STEP) "bench data" go run ./bench/dataset -out bin/bench-quick -rows 20000 D1:S:v1,v2,v2-plain D2:4000:v2-plain D3:4000:v2,v3 D4:S:v1 D6:500 memory:S:v2-plain
