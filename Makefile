@@ -109,7 +109,8 @@ build: $(QUICK) ## bin/snapexport
 	@$(STEP) "build" env CGO_ENABLED=0 go build -modfile=$(QUICK) -buildvcs=false -trimpath -ldflags '-s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)' -o bin/snapexport ./cmd/snapexport
 
 .PHONY: wheel
-wheel: tools-python ## bin/snapexport-*.whl, the Python package
+wheel: tools-python $(QUICK) ## bin/snapexport-*.whl, the Python package with the program for Linux on x86-64 in it
+	@$(STEP) "program of the wheel" env CGO_ENABLED=0 GOOS=linux GOARCH=amd64 go build -modfile=$(QUICK) -tags slim -buildvcs=false -trimpath -ldflags '-s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)' -o python/src/snapexport/bin/snapexport ./cmd/snapexport
 	@$(STEP) "wheel" $(TOOLS)/venv/bin/python -m pip wheel --quiet --disable-pip-version-check --no-index --no-deps --no-build-isolation --wheel-dir bin ./python
 
 .PHONY: generate

@@ -6,11 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/ipc"
 	"github.com/spf13/cobra"
 
+	"github.com/snapexport/snapexport/fault"
 	"github.com/snapexport/snapexport/milvus"
 	"github.com/snapexport/snapexport/reader"
 )
@@ -20,6 +22,8 @@ type printer struct {
 	format string
 	nested bool // JSON columns as JSON, not as text
 	limit  int64
+
+	segments []int64 // whose rows are wanted; nil: all
 }
 
 func (a *app) catCommand() *cobra.Command {
@@ -69,6 +73,7 @@ JSON columns are text, as in tables; --nested-json embeds them.
 	}
 	rows.register(cmd)
 	cmd.Flags().Int64Var(&p.limit, "limit", 0, "stop after `N` rows (default: no limit)")
+	cmd.Flags().Int64SliceVar(&p.segments, "segments", nil, "`IDS` of the segments whose rows to write, comma-separated (default: all)")
 	cmd.Flags().StringVar(&p.format, "format", "ndjson", "`FORMAT`: ndjson or arrow")
 	cmd.Flags().BoolVar(&p.nested, "nested-json", false, "in JSON lines, embed JSON fields and $meta as JSON instead of text")
 	complete(cmd, "format", "ndjson", "arrow")
@@ -79,10 +84,14 @@ JSON columns are text, as in tables; --nested-json embeds them.
 var errEnough = errors.New("enough rows")
 
 func (a *app) cat(ctx context.Context, scan *reader.Scan, p printer) (total reader.Counts, err error) {
+	segments, err := p.wanted(scan)
+	if err != nil {
+		return total, err
+	}
 	out := bufio.NewWriterSize(a.out, 1<<20)
 	write, finish := p.batches(out, scan)
 	left := p.limit
-	for _, seg := range scan.Segments() {
+	for _, seg := range segments {
 		var counts reader.Counts
 		counts, err = scan.Read(ctx, seg, func(batch arrow.RecordBatch) error {
 			if p.limit > 0 {
@@ -106,6 +115,25 @@ func (a *app) cat(ctx context.Context, scan *reader.Scan, p printer) (total read
 		return total, errors.Join(err, out.Flush())
 	}
 	return total, errors.Join(finish(), out.Flush())
+}
+
+// wanted returns the segments to read. Deletes of others apply to them all the same.
+func (p printer) wanted(scan *reader.Scan) ([]*milvus.Segment, error) {
+	if p.segments == nil {
+		return scan.Segments(), nil
+	}
+	var out []*milvus.Segment
+	for _, id := range p.segments {
+		if _, ok := scan.Snapshot().Segment(milvus.SegmentID(id)); !ok {
+			return nil, fault.Missing("cat", "the snapshot has no segment %d", id).WithHint("'snapexport describe --segments' lists them")
+		}
+	}
+	for _, seg := range scan.Segments() {
+		if slices.Contains(p.segments, int64(seg.ID)) {
+			out = append(out, seg)
+		}
+	}
+	return out, nil
 }
 
 // batches returns functions that write a batch, and what comes after the last.

@@ -4,6 +4,7 @@ package main
 
 import (
 	"net"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -84,7 +85,8 @@ func TestGuideOverS3(t *testing.T) {
 	}
 }
 
-// TestWheel builds the wheel, without a network and the same twice, and imports it from where pip puts it.
+// TestWheel builds the wheel, without a network and the same twice, with a program in it and without, and imports it from where
+// pip puts it.
 func TestWheel(t *testing.T) {
 	t.Parallel()
 	pip := func(args ...string) {
@@ -94,25 +96,39 @@ func TestWheel(t *testing.T) {
 			t.Fatalf("%q: %v\n%s", args, err, out)
 		}
 	}
-	var built []string
-	for range 2 {
+	source := t.TempDir()
+	if err := os.CopyFS(source, os.DirFS(filepath.Join(testkit.Root(t), "python"))); err != nil {
+		t.Fatal(err)
+	}
+	program := filepath.Join(source, "src", "snapexport", "bin", "snapexport")
+	if err := os.RemoveAll(filepath.Dir(program)); err != nil { // what make wheel left
+		t.Fatal(err)
+	}
+	build := func(tag string) (wheel string) {
+		t.Helper()
 		dir := t.TempDir()
-		pip("wheel", "--no-index", "--no-deps", "--no-build-isolation", "--wheel-dir", dir, filepath.Join(testkit.Root(t), "python"))
-		found, err := filepath.Glob(filepath.Join(dir, "snapexport-*-py3-none-any.whl"))
+		pip("wheel", "--no-index", "--no-deps", "--no-build-isolation", "--wheel-dir", dir, source)
+		found, err := filepath.Glob(filepath.Join(dir, "snapexport-*-py3-none-"+tag+".whl"))
 		if err != nil || len(found) != 1 {
 			t.Fatalf("built are %v, %v", found, err)
 		}
-		built = append(built, found[0])
+		return found[0]
 	}
-	if string(testkit.ReadFile(t, built[0])) != string(testkit.ReadFile(t, built[1])) {
+	if string(testkit.ReadFile(t, build("any"))) != string(testkit.ReadFile(t, build("any"))) {
 		t.Error("two builds are not the same")
 	}
+	if err := os.MkdirAll(filepath.Dir(program), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(program, []byte("#!/bin/sh\necho '{\"a\": 1}'\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
 	site := t.TempDir()
-	pip("install", "--no-index", "--no-deps", "--target", site, built[0])
-	cmd := exec.Command(testkit.Python(t), "-c", "import snapexport, importlib.metadata as m; print(snapexport.__file__, snapexport.__version__ == m.version('snapexport'), m.requires('snapexport'))")
+	pip("install", "--no-index", "--no-deps", "--target", site, build("manylinux2014_x86_64"))
+	cmd := exec.Command(testkit.Python(t), "-c", "import snapexport, importlib.metadata as m; print(snapexport.__file__, snapexport.describe('x'), snapexport.__version__ == m.version('snapexport'), m.requires('snapexport'))")
 	cmd.Env = append(cmd.Environ(), "PYTHONPATH="+site)
 	out, err := cmd.CombinedOutput()
-	if text := string(out); err != nil || !strings.HasPrefix(text, site) || !strings.Contains(text, "True ['pymilvus") {
+	if text := string(out); err != nil || !strings.HasPrefix(text, site) || !strings.Contains(text, "{'a': 1} True ['pyarrow") || !strings.Contains(text, `extra == 'milvus'`) {
 		t.Errorf("%v: %s", err, text)
 	}
 }
