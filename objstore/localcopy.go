@@ -14,7 +14,7 @@ import (
 )
 
 // buffers of local copies.
-var buffers = sync.Pool{New: func() any { b := make([]byte, 1<<20); return &b }}
+var buffers = sync.Pool{New: func() any { b := make([]byte, 256<<10); return &b }}
 
 // copyChecked reads the source once, and what was written once more before it gets its name. A file that shares the source's
 // blocks, or is the source, has nothing to be compared.
