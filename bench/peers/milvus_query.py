@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Peer of snapexport: a collection of a running Milvus to Parquet, by its query API. Vectors uncompressed, scalars zstd-3.
+"""Peer of snapexport: a collection of a running Milvus to Parquet, by its query API. Vectors uncompressed, scalars zstd-1.
 
 usage: milvus_query.py raw|iterator OUT [--port N]
 iterator  pymilvus's query_iterator, as its documentation shows it: rows as dictionaries
@@ -53,7 +53,7 @@ def main():
     connections.connect('default', host='127.0.0.1', port=o.port)
     os.makedirs(o.out, exist_ok=True)
     codec = {'id': 'ZSTD', 'title': 'ZSTD', 'doc': 'ZSTD', 'vec.list.element': 'NONE'}
-    with pq.ParquetWriter(o.out + '/rows.parquet', SCHEMA, compression=codec, compression_level={n: 3 for n, k in codec.items() if k == 'ZSTD'}, use_dictionary=False, store_schema=False) as w:
+    with pq.ParquetWriter(o.out + '/rows.parquet', SCHEMA, compression=codec, compression_level={n: 1 for n, k in codec.items() if k == 'ZSTD'}, use_dictionary=False, store_schema=False) as w:
         for t in {'raw': raw, 'iterator': iterator}[o.how](Collection('bench')):
             w.write_table(t)
 

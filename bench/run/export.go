@@ -3,12 +3,22 @@ package main
 import (
 	"fmt"
 	"path/filepath"
+	"strconv"
+
+	"github.com/snapexport/snapexport/datafile"
 )
 
-// Names of cases that goals and the plot speak of.
-const (
-	copyName, syncName = "cp -r of the files", "cp -r and sync of each file"
-	plainZstd          = "vectors uncompressed, scalars zstd-3"
+// Names of cases that goals speak of.
+const copyName, syncName = "cp -r of the files", "cp -r and sync of each file"
+
+// codecs are a choice for vectors and one for everything else, both as snapexport and the script over pyarrow name them.
+type codecs struct{ name, vectors, others string }
+
+var (
+	level     = strconv.Itoa(datafile.DefaultCompressionLevel) // of zstd, ours and theirs
+	plainZstd = codecs{"vectors uncompressed, scalars zstd-" + level, "none", "zstd"}
+	allZstd   = codecs{"all zstd-" + level, "zstd", "zstd"}
+	allPlain  = codecs{"all uncompressed", "none", "none"}
 )
 
 func plural(workers int) string {
@@ -18,12 +28,17 @@ func plural(workers int) string {
 	return fmt.Sprint(workers, " workers")
 }
 
+// oursName is that of snapexport with its own choice of codecs, which is plainZstd.
 func oursName(format string, workers int) string {
 	return "snapexport, " + format + ", " + plural(workers)
 }
 
-func scriptName(codecs string, workers int) string {
-	return "pyarrow script, " + codecs + ", " + plural(workers)
+func oursCodecs(c codecs, workers int) string {
+	return "snapexport, parquet, " + c.name + ", " + plural(workers)
+}
+
+func scriptName(c codecs, workers int) string {
+	return "pyarrow script, " + c.name + ", " + plural(workers)
 }
 
 // export is snapexport over the data set.
@@ -32,32 +47,28 @@ func (o options) export(d *dataset, format string, workers int, more ...string) 
 	return &Case{Name: oursName(format, workers), Command: append(command, more...), kind: kindExport}
 }
 
-// scripts are the codecs of vectors and of everything else that the script over pyarrow is run with.
-var scripts = map[string][2]string{plainZstd: {"none", "zstd"}, "all zstd-3": {"zstd", "zstd"}, "all uncompressed": {"none", "none"}}
-
 // script is the script over pyarrow.
-func (o options) script(d *dataset, codecs string, workers int) *Case {
-	c := scripts[codecs]
-	return &Case{Name: scriptName(codecs, workers), kind: kindExport, Command: []string{
-		o.python, "bench/peers/pyarrow_export.py", d.dir, outMark, "--workers", fmt.Sprint(workers), "--vector-codec", c[0], "--codec", c[1],
+func (o options) script(d *dataset, c codecs, workers int) *Case {
+	return &Case{Name: scriptName(c, workers), kind: kindExport, Command: []string{
+		o.python, "bench/peers/pyarrow_export.py", d.dir, outMark, "--workers", fmt.Sprint(workers), "--vector-codec", c.vectors, "--codec", c.others, "--level", level,
 	}}
 }
 
 // exportSection sets exports of a data set beside the script and cp.
 func exportSection(o options, d *dataset, out string) *section {
 	s := &section{id: "export " + d.id(), title: "B4 export: " + d.title(), data: d, out: out}
-	dense := d.Params.Workload == "D1"
 	for _, workers := range []int{1, 2} {
-		if dense {
+		if d.Params.Workload == "D1" {
 			s.cases = append(s.cases, o.export(d, "iceberg", workers))
 		}
 		s.cases = append(s.cases, o.export(d, "parquet", workers))
-		if !d.scripted() {
-			continue
+		if d.scripted() {
+			s.cases = append(s.cases, o.script(d, plainZstd, workers))
 		}
-		s.cases = append(s.cases, o.script(d, plainZstd, workers))
-		if dense {
-			s.cases = append(s.cases, o.script(d, "all zstd-3", workers), o.script(d, "all uncompressed", workers))
+		for _, c := range d.otherCodecs() {
+			ours := o.export(d, "parquet", workers, "--vector-compression", c.vectors, "--compression", c.others)
+			ours.Name = oursCodecs(c, workers)
+			s.cases = append(s.cases, ours, o.script(d, c, workers))
 		}
 	}
 	files := filepath.Join(d.dir, "files")
@@ -66,6 +77,14 @@ func exportSection(o options, d *dataset, out string) *section {
 		&Case{Name: syncName, Command: []string{"sh", "-c", "cp -r '" + files + "' OUT && find OUT -type f -exec sync {} +"}})
 	s.goals = exportGoals(d)
 	return s
+}
+
+// otherCodecs are those that are tried beside plainZstd.
+func (d *dataset) otherCodecs() []codecs {
+	if d.id() == "D1-v1" {
+		return []codecs{allZstd, allPlain}
+	}
+	return nil
 }
 
 func exportGoals(d *dataset) (out []goal) {
@@ -81,10 +100,8 @@ func exportGoals(d *dataset) (out []goal) {
 			goal{ours: one, beside: scriptName(plainZstd, 1), of: ofWall},
 			goal{ours: two, beside: scriptName(plainZstd, 2), of: ofWall, least: faster})
 	}
-	if d.Params.Workload == "D1" && d.scripted() {
-		for _, codecs := range []string{"all zstd-3", "all uncompressed"} {
-			out = append(out, goal{ours: one, beside: scriptName(codecs, 1), of: ofCPU}, goal{ours: two, beside: scriptName(codecs, 2), of: ofWall})
-		}
+	for _, c := range d.otherCodecs() {
+		out = append(out, goal{ours: oursCodecs(c, 1), beside: scriptName(c, 1), of: ofCPU}, goal{ours: oursCodecs(c, 2), beside: scriptName(c, 2), of: ofWall})
 	}
 	near := 0.0
 	if d.Params.Workload == "D1" && d.Params.Storage == "v2-plain" {

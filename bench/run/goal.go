@@ -10,8 +10,9 @@ const (
 	ofCPU     measure = "CPU"                     // how many times less processor time: rows per CPU second
 	ofVectors measure = "GB of vectors per CPU s" // read, of dense vectors
 	ofDeletes measure = "million deletes per CPU s"
-	ofPeak    measure = "peak MB" // resident
-	ofSeconds measure = "s"       // of wall time
+	ofPeak    measure = "peak MB"          // resident
+	ofScan    measure = "of the wall time" // that the same query needs over the other's files
+	ofSeconds measure = "s"                // of wall time
 )
 
 // goal sets a case of ours beside another, or against a bound.

@@ -43,7 +43,7 @@ func liveSection(o options, d *dataset, out string) *section {
 			return func() {}, nil
 		}
 		s.text = fmt.Sprintf("The server was ready after %.1f s, had imported the binlogs after %.1f s and loaded the collection, with an index of type FLAT, after %.1f s; none of that counts. "+
-			"CPU seconds are those of client and server together; the server also does what it does when nobody asks. Peak memory is of both. The clients write vectors uncompressed and scalars zstd-3.",
+			"CPU seconds are those of client and server together; the server also does what it does when nobody asks. Peak memory is of both. The clients write vectors uncompressed and scalars zstd-1.",
 			ready.Ready, ready.Import, ready.Load)
 		return stop, err
 	}

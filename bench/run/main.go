@@ -24,6 +24,7 @@ type options struct {
 	data, binary, python, gateway, milvus, shm string
 	name, results, readme                      string
 	runs, slow                                 int
+	spark                                      bool
 	only, sections, render, remark             string
 }
 
@@ -40,6 +41,7 @@ func main() {
 	flag.StringVar(&o.readme, "readme", "bench/README.md", "`page` to write; \"\" for none")
 	flag.IntVar(&o.runs, "runs", 5, "`rounds`")
 	flag.IntVar(&o.slow, "slow", 3, "most `rounds` of cases that take a minute and more")
+	flag.BoolVar(&o.spark, "spark", false, "have Spark read tables, too: minutes")
 	flag.StringVar(&o.sections, "sections", "", "measure only the sections whose id begins with one of these `texts`, separated by commas")
 	flag.StringVar(&o.only, "only", "", "leave out the cases whose name does not begin with this `text`")
 	flag.StringVar(&o.render, "render", "", "measure nothing, write plot and page from this `file` of results")
@@ -129,7 +131,12 @@ func plan(o options, sets []*dataset, out string) (all []*section) {
 	if s := tombstonesSection(o, out); s != nil {
 		all = append(all, s)
 	}
-	return append(all, programSections(o, sets, out)...)
+	for _, d := range sets {
+		if d.id() == "D1-v2-plain" {
+			all = append(all, scanSections(o, d, out)...)
+		}
+	}
+	return all
 }
 
 func render(ctx context.Context, o options) error {

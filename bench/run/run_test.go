@@ -38,16 +38,19 @@ func TestJudge(t *testing.T) {
 	}
 }
 
-func TestReadRows(t *testing.T) {
-	rows, err := readRows([]byte("noise\n{\"name\":\"a\",\"wall_s\":[3,1,2],\"cpu_s\":4,\"note\":\"n\"}\n{\"other\":1}\n"), "program")
-	if err != nil || len(rows) != 1 {
-		t.Fatalf("%+v, %v", rows, err)
+func TestScans(t *testing.T) {
+	rows, goals, err := scans([]byte(`{"engine":"duckdb 1","rounds":9,"queries":{"b":{"ours_wall_s":3,"ours_cpu_s":4,"pyarrow_wall_s":2,"pyarrow_cpu_s":1},"a":{"ours_wall_s":1,"pyarrow_wall_s":1}}}`), "x y")
+	if err != nil || len(rows) != 4 || len(goals) != 2 {
+		t.Fatalf("%+v, %+v, %v", rows, goals, err)
 	}
-	if r := rows[0]; r.Name != "a" || r.Wall != [3]float64{2, 1, 3} || r.CPU != [3]float64{4, 4, 4} || r.Peak != [3]float64{} || r.Note != "n" {
+	if r := rows[2]; r.Name != "b: ours" || r.Wall != [3]float64{3, 3, 3} || r.CPU[0] != 4 || r.Command != "x y" {
 		t.Errorf("%+v", r)
 	}
-	for _, text := range []string{"", "{\"name\": 1}\n", "{\"other\": 1}\n"} {
-		if _, err := readRows([]byte(text), "program"); err == nil {
+	if !goals[0].Met() || goals[1].Met() || goals[1].Value[0] != 1.5 {
+		t.Errorf("%+v", goals)
+	}
+	for _, text := range []string{"", "{}", "[]"} {
+		if _, _, err := scans([]byte(text), "x"); err == nil {
 			t.Errorf("%q was read", text)
 		}
 	}

@@ -15,12 +15,10 @@ func s3Section(o options, d *dataset, out string) *section {
 		text: "The server stores in files of the same disk; its processor time does not count, though it takes its part of the cores.",
 	}
 	source := "etcd+file:" + filepath.Join(d.dir, "etcd.json") + "?storage=s3://source#bench"
-	for _, format := range []string{"iceberg", "parquet"} {
-		for _, workers := range []int{1, 2} {
-			c := o.export(d, format, workers)
-			c.Command[2], c.Command[4] = source, "s3://lake/table"
-			s.cases = append(s.cases, c)
-		}
+	for _, workers := range []int{1, 2} {
+		c := o.export(d, "parquet", workers)
+		c.Command[2], c.Command[4] = source, "s3://lake/table"
+		s.cases = append(s.cases, c)
 	}
 	s.goals = []goal{{ours: oursName("parquet", 2), beside: oursName("parquet", 1), of: ofWall}}
 	s.start = func(ctx context.Context, s *section) (func(), error) {

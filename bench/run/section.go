@@ -84,7 +84,7 @@ type section struct {
 	// finish completes the cases after they were measured. Optional.
 	finish func(*section) error
 	// report returns figures that another program has measured. Optional.
-	report func(context.Context) ([]Row, error)
+	report func(context.Context) ([]Row, []Goal, error)
 }
 
 // measure runs the rounds.
@@ -118,11 +118,11 @@ func (s *section) measure(ctx context.Context, o options, known comparisons) (Se
 	}
 	done := s.results(known)
 	if s.report != nil {
-		rows, err := s.report(ctx)
+		rows, goals, err := s.report(ctx)
 		if err != nil {
 			return Section{}, err
 		}
-		done.Rows = append(done.Rows, rows...)
+		done.Rows, done.Goals = append(done.Rows, rows...), append(done.Goals, goals...)
 	}
 	return done, nil
 }
