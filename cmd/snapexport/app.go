@@ -94,7 +94,7 @@ that Spark, DuckDB, pyiceberg and others read.
 	f.StringArrayVar(&a.maps, "map", nil, "where a bucket's objects are found now, `BUCKET=PLACE`: s3://NAME=DIR-OR-URI (repeatable)")
 	f.StringArrayVar(&a.allow, "allow-prefix", nil, "`URI` or key prefix outside of the snapshot's root under which its files may lie (repeatable)")
 	f.StringVar(&a.passwordFile, "password-file", "", "`FILE` with the password for a Milvus (default: SNAPEXPORT_PASSWORD; a token: SNAPEXPORT_TOKEN)")
-	root.AddCommand(a.snapshotCommand(), a.listCommand(), a.describeCommand(), a.exportCommand(), a.catCommand(), a.verifyCommand(), a.storeCommand(), a.versionCommand())
+	root.AddCommand(a.snapshotCommand(), a.listCommand(), a.describeCommand(), a.exportCommand(), a.catCommand(), a.verifyCommand(), a.catalogCommand(), a.storeCommand(), a.versionCommand())
 	root.AddCommand(a.serverCommands()...)
 	complete(root, "progress", "auto", "bar", "json", "none")
 	wrapUsage(root)

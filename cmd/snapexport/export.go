@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"runtime"
@@ -19,31 +20,35 @@ func (a *app) exportCommand() *cobra.Command {
 	var forms formFlags
 	opts := export.Options{RunID: runID(), Version: version}
 	var dryRun bool
-	var format, fileSize string
+	var format, fileSize, location string
+	var flags catalogFlags
 	cmd := &cobra.Command{
 		Use:   "export SOURCE [--to TABLE]",
 		Short: "Export a snapshot's live rows to an Iceberg table or to Parquet files",
 		Long: `Export a snapshot's live rows to an Iceberg table or to Parquet files.
 
-TABLE is the path or URI (s3://, s3a://, file://) of the table's root. The table becomes visible in
-one commit, which carries a tag with the snapshot's name. Running the same export again finds it
-there and does nothing.
+TABLE is the path or URI (s3://, s3a://, file://) of the table's root, or with --catalog the name
+namespace.table. The table becomes visible in one commit, which carries a tag with the snapshot's
+name. Running the same export again finds it there and does nothing.
 
 Only a snapshot of 'snapexport serve' (milvus://...) needs no --to: it has a place of its own beside
 its metadata, which the server tells as s3_location. Its table is written once; the files in
 binlogs/ are its rows and nothing else, and go with the snapshot.
 
-` + sourceHelp,
+` + catalogHelp + "\n\n" + sourceHelp,
 		Example: `  snapexport export 's3://bucket#docs/backup_20240101' --to s3a://lake/docs
   snapexport export ./files/snapshots/100/metadata/7001.json --to ./docs --where 'lang == "en"'
+  snapexport export 's3://bucket#docs/backup_20240101' --catalog lake --to docs.pages
   snapexport export milvus://localhost/my_collection/backup_20240101
   snapexport export 'etcd+file:etcd.json?storage=s3://bucket#docs' --to ./docs --format parquet`,
 		Args: oneSource,
-		RunE: func(cmd *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, args []string) (err error) {
 			if err := checkTarget(opts, format, args[0]); err != nil {
 				return err
 			}
-			var err error
+			if opts.Target == "" && flags.name != "" {
+				return usage("--to is missing: give the table's name in the catalog, namespace.table")
+			}
 			if opts.TargetFileSize, err = parseBytes(fileSize); err != nil {
 				return usage("--target-file-size: %w", err)
 			}
@@ -60,6 +65,13 @@ binlogs/ are its rows and nothing else, and go with the snapshot.
 				if opts.Target, opts.OwnTable = h.table, true; h.table == "" {
 					return usage("--to is missing: give the path or URI of a table; this server says %q, which names no place for one", h.location)
 				}
+			}
+			in, opener, err := a.destination(cmd.Context(), &flags, opts.Target, location)
+			if err != nil {
+				return err
+			}
+			if opts.In = in; in != nil {
+				defer func() { err = errors.Join(err, in.Catalog.Close()) }()
 			}
 			ropts, err := rows.options(a, snap)
 			if err != nil {
@@ -87,7 +99,7 @@ binlogs/ are its rows and nothing else, and go with the snapshot.
 				plan.Checked = &checked
 				return a.showPlan(plan)
 			}
-			result, err := export.Run(cmd.Context(), scan, plan, opts, a.opener, a.budget, &progress)
+			result, err := export.Run(cmd.Context(), scan, plan, opts, opener, a.budget, &progress)
 			m.stop()
 			if err != nil {
 				return err
@@ -101,7 +113,9 @@ binlogs/ are its rows and nothing else, and go with the snapshot.
 	rows.register(cmd)
 	forms.register(cmd)
 	registerCodecs(cmd, &opts)
-	f.StringVar(&opts.Target, "to", "", "path or URI of the `TABLE` (default: the snapshot's own, for milvus://...)")
+	f.StringVar(&opts.Target, "to", "", "path or URI of the `TABLE`, or namespace.table with --catalog (default: the snapshot's own, for milvus://...)")
+	flags.register(cmd)
+	f.StringVar(&location, "location", "", "`URI` of a new table's root in a catalog (default: where the catalog puts it)")
 	f.StringVar(&format, "format", string(export.FormatIceberg), "`FORMAT`: iceberg, or parquet for files without a table")
 	f.IntVar(&opts.IcebergFormat, "iceberg-format", 0, "`VERSION` of Iceberg's format, 2 or 3 (default: that of the table; 2 for a new one, 3 with variants)")
 	f.BoolVar(&opts.Replace, "replace", false, "make a new version, whatever the table holds")
@@ -137,7 +151,7 @@ func (a *app) showPlan(p *export.Plan) error {
 	if p.Iceberg != 0 {
 		format += fmt.Sprintf(" format %d", p.Iceberg)
 	}
-	fmt.Fprintf(a.out, "export %s of %s to %s (%s)\n\n", p.ExportID, p.Collection, p.Target, format)
+	fmt.Fprintf(a.out, "export %s of %s to %s (%s)\n\n", p.ExportID, p.Collection, p.Table(), format)
 	t := newTable("column", "type", "")
 	for _, c := range p.Columns {
 		t.AppendRow(table.Row{c.Name, c.Type, c.Doc})

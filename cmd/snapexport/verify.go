@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"runtime"
 	"strings"
@@ -9,7 +10,6 @@ import (
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/spf13/cobra"
 
-	"github.com/snapexport/snapexport/catalog"
 	"github.com/snapexport/snapexport/reader"
 	"github.com/snapexport/snapexport/verify"
 )
@@ -17,6 +17,7 @@ import (
 func (a *app) verifyCommand() *cobra.Command {
 	var rows rowFlags
 	var forms formFlags
+	var flags catalogFlags
 	workers := runtime.NumCPU()
 	cmd := &cobra.Command{
 		Use:   "verify SOURCE TABLE",
@@ -26,14 +27,15 @@ is stored as variant is compared by value. Give the same --columns, --where, --p
 --ttl and --unreadable-text as to export. Exit code 5 means that they differ.
 
 ` + sourceHelp,
-		Example: "  snapexport verify 's3://bucket#docs/backup_20240101' s3a://lake/docs",
+		Example: `  snapexport verify 's3://bucket#docs/backup_20240101' s3a://lake/docs
+  snapexport verify 's3://bucket#docs/backup_20240101' docs.pages --catalog lake`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 2 {
 				return usage("give a SOURCE and a TABLE")
 			}
 			return nil
 		},
-		RunE: func(cmd *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, args []string) (err error) {
 			if err := rows.useHelper(a); err != nil {
 				return err
 			}
@@ -53,9 +55,13 @@ is stored as variant is compared by value. Give the same --columns, --where, --p
 			if err != nil {
 				return err
 			}
+			cat, ident, done, err := a.tableOf(cmd.Context(), &flags, args[1])
+			if err != nil {
+				return err
+			}
+			defer func() { err = errors.Join(err, done()) }()
 			m := a.startProgress("verify", nil)
-			cat := catalog.NewPath(a.opener.Open, catalog.PathOptions{})
-			report, err := verify.Table(cmd.Context(), scan, cat, catalog.Ident(args[1]), verify.Options{Workers: workers, Progress: m.count})
+			report, err := verify.Table(cmd.Context(), scan, cat, ident, verify.Options{Workers: workers, Progress: m.count})
 			m.stop()
 			if err != nil {
 				return err
@@ -66,6 +72,7 @@ is stored as variant is compared by value. Give the same --columns, --where, --p
 	}
 	rows.register(cmd)
 	forms.registerJSON(cmd)
+	flags.register(cmd)
 	cmd.Flags().IntVar(&workers, "workers", workers, "`N` segments at once")
 	return cmd
 }
