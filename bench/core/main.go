@@ -54,10 +54,10 @@ func run(ctx context.Context, o *options) (err error) {
 	if o.render != "" {
 		return render(o)
 	}
-	r := &Results{Name: o.name, Runs: o.runs, Rows: o.rows, Remark: o.remark, Begun: time.Now().UTC().Truncate(time.Second), Machine: machine(ctx, o)}
 	if err := os.MkdirAll(o.dir, 0o755); err != nil {
 		return err
 	}
+	r := &Results{Name: o.name, Runs: o.runs, Rows: o.rows, Remark: o.remark, Begun: time.Now().UTC().Truncate(time.Second), Machine: machine(ctx, o)}
 	dir, err := os.MkdirTemp(o.dir, "core-")
 	if err == nil {
 		dir, err = filepath.Abs(dir)
