@@ -11,7 +11,9 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/snapexport/snapexport/catalog"
 	"github.com/snapexport/snapexport/datafile"
+	"github.com/snapexport/snapexport/describe"
 	"github.com/snapexport/snapexport/fault"
 	"github.com/snapexport/snapexport/form"
 	"github.com/snapexport/snapexport/milvus"
@@ -40,6 +42,7 @@ type Options struct {
 	Target         string       // path or URI of the table's root, as the user typed it
 	In             *Destination // the table is one in a catalog, and Target of no meaning; nil: a path table
 	Format         Format       // "": FormatIceberg
+	Expire         int          // Milvus snapshots that the table keeps afterwards, the newest; 0: all
 	Replace        bool         // make a new version even if this export is in the table already, or the table is another's
 	Workers        int          // 0: DefaultWorkers
 	TargetFileSize int64        // bytes after which a task begins another file; 0: DefaultTargetFileSize
@@ -68,23 +71,26 @@ func (o Options) withDefaults() Options {
 
 // Plan is an export that has been decided on.
 type Plan struct {
-	ExportID   string          `json:"export_id"`
-	RunID      string          `json:"run_id"`
-	Source     string          `json:"source"`
-	Target     string          `json:"target"`
-	Catalog    string          `json:"catalog,omitempty"`    // name of the catalog that has the table; "": a path table
-	Identifier []string        `json:"identifier,omitempty"` // namespace and name in the catalog
-	Format     Format          `json:"format"`
-	Form       form.Options    `json:"form,omitzero"`
-	Iceberg    int             `json:"iceberg_format,omitempty"` // format version that was asked for or is needed; 0: none in particular
-	Snapshot   Snapshot        `json:"snapshot"`
-	Collection string          `json:"collection"`
-	Columns    []Column        `json:"columns"`
-	Rule       Rule            `json:"rule"`
-	Tasks      []Task          `json:"tasks"`
-	Totals     Totals          `json:"totals"`
-	Reuse      *Reuse          `json:"reuse,omitempty"`   // what is kept of the table, as far as it is known
-	Checked    *reader.Checked `json:"checked,omitempty"` // by a dry run
+	ExportID   string             `json:"export_id"`
+	RunID      string             `json:"run_id"`
+	Source     string             `json:"source"`
+	Target     string             `json:"target"`
+	Catalog    string             `json:"catalog,omitempty"`    // name of the catalog that has the table; "": a path table
+	Identifier []string           `json:"identifier,omitempty"` // namespace and name in the catalog
+	Format     Format             `json:"format"`
+	Form       form.Options       `json:"form,omitzero"`
+	Iceberg    int                `json:"iceberg_format,omitempty"` // format version that was asked for or is needed; 0: none in particular
+	Snapshot   Snapshot           `json:"snapshot"`
+	Collection string             `json:"collection"`
+	Columns    []Column           `json:"columns"`
+	Rule       Rule               `json:"rule"`
+	Tasks      []Task             `json:"tasks"`
+	Totals     Totals             `json:"totals"`
+	Reuse      *Reuse             `json:"reuse,omitempty"`        // what is kept of the table, as far as it is known
+	Found      int64              `json:"found,string,omitempty"` // by a dry run: the Iceberg snapshot that holds this export already
+	Expiry     *catalog.Expiry    `json:"expiry,omitempty"`       // by a dry run: what leaves the table afterwards
+	Warnings   []describe.Warning `json:"warnings,omitempty"`     // by a dry run
+	Checked    *reader.Checked    `json:"checked,omitempty"`      // by a dry run
 }
 
 // Snapshot identifies what is exported.
@@ -143,6 +149,9 @@ func NewPlan(scan *reader.Scan, ropts reader.Options, opts Options) (*Plan, erro
 	}
 	if opts.Format != FormatIceberg && opts.Format != FormatParquet {
 		return nil, fault.Unsupported("plan", "format %q", opts.Format).WithHint("there are iceberg and parquet")
+	}
+	if opts.Expire < 0 || opts.Expire > 0 && (opts.OwnTable || opts.Format != FormatIceberg) {
+		return nil, fault.Unsupported("plan", "snapshots of this target can't expire").WithHint("only those of an Iceberg table that has more than one")
 	}
 	if opts.OwnTable && (opts.Format != FormatIceberg || opts.Replace) {
 		return nil, fault.Unsupported("plan", "a snapshot's own table is an Iceberg table, and is written once").WithHint("choose another place with --to")

@@ -62,6 +62,7 @@ type Result struct {
 	BytesSpilled      int64              `json:"bytes_spilled"` // to temporary files
 	BytesWritten      int64              `json:"bytes_written"`
 	Reuse             *Reuse             `json:"reuse,omitempty"` // what was kept of the table: rows above are those of the snapshot, kept ones included; files and bytes are what this run did
+	Expired           *catalog.Expiry    `json:"expired,omitempty"`
 	Seconds           float64            `json:"seconds"`
 	ContentHash       string             `json:"content_hash"`
 	UnreadableText    map[string]int64   `json:"unreadable_text,omitempty"` // texts made NULL, by field
@@ -104,7 +105,7 @@ func Run(ctx context.Context, scan *reader.Scan, plan *Plan, opts Options, opene
 	if opts.In != nil {
 		r.ident, r.catalog = opts.In.Ident, opts.In.Catalog
 	}
-	return r.iceberg(ctx)
+	return r.expiring(ctx)
 }
 
 // runner is one Run.

@@ -91,12 +91,11 @@ binlogs/ are its rows and nothing else, and go with the snapshot.
 			var progress export.Progress
 			m := a.startProgress("export", &progress)
 			if dryRun {
-				checked, err := export.Preflight(cmd.Context(), scan, &progress)
+				plan, err = export.Foresee(cmd.Context(), scan, plan, opts, a.opener, a.budget, &progress)
 				m.stop()
 				if err != nil {
 					return err
 				}
-				plan.Checked = &checked
 				return a.showPlan(plan)
 			}
 			result, err := export.Run(cmd.Context(), scan, plan, opts, opener, a.budget, &progress)
@@ -119,7 +118,8 @@ binlogs/ are its rows and nothing else, and go with the snapshot.
 	f.StringVar(&format, "format", string(export.FormatIceberg), "`FORMAT`: iceberg, or parquet for files without a table")
 	f.IntVar(&opts.IcebergFormat, "iceberg-format", 0, "`VERSION` of Iceberg's format, 2 or 3 (default: that of the table; 2 for a new one, 3 with variants)")
 	f.BoolVar(&opts.Replace, "replace", false, "make a new version, whatever the table holds")
-	f.BoolVar(&dryRun, "dry-run", false, "print the plan and the estimate; check that every file can be read, write nothing")
+	f.BoolVar(&dryRun, "dry-run", false, "print the plan and the estimate: what is kept of the table, what expires; check that every file can be read, write nothing")
+	f.IntVar(&opts.Expire, "expire", 0, "keep the newest `N` Milvus snapshots in the table; remove the tags of others, and files that only they need")
 	f.IntVar(&opts.Workers, "workers", runtime.NumCPU(), "`N` tasks at once")
 	f.StringVar(&fileSize, "target-file-size", "512MiB", "`SIZE` after which a task begins another file")
 	f.BoolVar(&opts.UnsafeCommits, "unsafe-commits", false, "commit also to a store on which 'store check' fails")
@@ -159,6 +159,7 @@ func (a *app) showPlan(p *export.Plan) error {
 	fmt.Fprintf(a.out, "%s\n\n", t.Render())
 	fmt.Fprintf(a.out, "%s over %s: %s (deleted ones included), %s to read; %s checked, nothing was written\n", plural(int64(len(p.Tasks)), "task"),
 		plural(int64(p.Totals.Segments), "segment"), plural(p.Totals.Rows, "row"), size(p.Totals.Bytes), plural(int64(p.Checked.Files), "file"))
+	a.foreseen(p)
 	return nil
 }
 
@@ -197,6 +198,8 @@ func (a *app) showResult(r *export.Result) error {
 		t.AppendRow(table.Row{"  texts made NULL: " + name, count(r.UnreadableText[name])})
 	}
 	t.AppendRow(table.Row{"files", fmt.Sprintf("%s, %s", count(int64(r.FilesWritten)), size(r.BytesWritten))})
+	appendReuse(t, r.Reuse)
+	appendExpiry(t, r.Expired)
 	t.AppendRow(table.Row{"content hash", r.ContentHash})
 	t.AppendRow(table.Row{"time", fmt.Sprintf("%.2f s, %s rows/s", r.Seconds, count(int64(float64(r.RowsWritten)/max(r.Seconds, 0.001))))})
 	fmt.Fprintln(a.out, t.Render())
