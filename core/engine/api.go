@@ -17,6 +17,7 @@ type Config struct {
 	NoFsync        bool   // the log is not synced: a crash of the machine may lose writes, one of the process does not
 	FlushBytes     int64  // growing rows of a collection that are flushed without being asked; 0 is 64 MiB
 	CacheBytes     int64  // decoded rows of flushed segments that are kept; 0 is 256 MiB
+	ResultBytes    int64  // the rows of one answer, in memory; 0 is 100 MiB, Milvus's default
 	SegmentBytes   int64  // the size in memory up to which compaction merges segments; 0 is 256 MiB
 
 	Now func() time.Time // required

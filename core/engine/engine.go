@@ -51,6 +51,7 @@ const (
 	defaultFlushBytes   = 64 << 20
 	defaultCacheBytes   = 256 << 20
 	defaultSegmentBytes = 256 << 20
+	defaultResultBytes  = 100 << 20
 )
 
 func (c Config) withDefaults() Config {
@@ -65,6 +66,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.SegmentBytes <= 0 {
 		c.SegmentBytes = defaultSegmentBytes
+	}
+	if c.ResultBytes <= 0 {
+		c.ResultBytes = defaultResultBytes
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)

@@ -10,7 +10,6 @@ import (
 
 	"github.com/snapexport/snapexport/core/metastore"
 	"github.com/snapexport/snapexport/core/status"
-	"github.com/snapexport/snapexport/format/cell"
 	"github.com/snapexport/snapexport/milvus"
 )
 
@@ -23,10 +22,7 @@ func (e *Engine) Query(ctx context.Context, c *metastore.Collection, q Query) (R
 	if q.Limit < 0 || q.Offset < 0 {
 		return Rows{}, status.Invalid("limit %d and offset %d can't be negative", q.Limit, q.Offset)
 	}
-	if q.Count {
-		fields = nil
-	}
-	v, err := e.choose(ctx, c, q.Filter, q.Values, q.Partitions, fields)
+	v, err := e.choose(ctx, c, q.Filter, q.Values, q.Partitions)
 	if err != nil {
 		return Rows{}, err
 	}
@@ -42,7 +38,7 @@ func (e *Engine) Query(ctx context.Context, c *metastore.Collection, q Query) (R
 	if q.Limit > 0 {
 		picked = picked[:min(q.Limit, int64(len(picked)))]
 	}
-	return v.rows(fields, picked)
+	return e.take(ctx, v, fields, picked, "query")
 }
 
 func outputFields(c *metastore.Collection, ids []milvus.FieldID) ([]milvus.Field, error) {
@@ -99,39 +95,6 @@ func orderBy[K cmp.Ordered](v *view, total int, key func(arrow.Array, int) K) []
 		out[i] = x.ref
 	}
 	return out
-}
-
-// rows gathers columns of the picked rows, whose parts have them.
-func (v *view) rows(fields []milvus.Field, picked []ref) (Rows, error) {
-	out := Rows{Count: len(picked), Columns: map[milvus.FieldID]arrow.Array{}}
-	used := make([]int, len(v.parts)) // index among the parts that are used, plus 1
-	var parts []*part
-	var spans []span
-	for _, r := range picked {
-		if used[r.part] == 0 {
-			parts = append(parts, v.parts[r.part])
-			used[r.part] = len(parts)
-		}
-		spans = appendRow(spans, used[r.part]-1, int(r.row))
-	}
-	for _, f := range fields {
-		t, err := cell.Type(f)
-		if err != nil {
-			return out, err
-		}
-		if len(parts) == 0 {
-			out.Columns[f.ID] = array.MakeArrayOfNull(allocator, t, 0)
-			continue
-		}
-		arrays := make([]arrow.Array, len(parts))
-		for i, p := range parts {
-			arrays[i] = p.columns[f.ID]
-		}
-		if out.Columns[f.ID], err = gather(t, arrays, spans); err != nil {
-			return out, err
-		}
-	}
-	return out, nil
 }
 
 // Stats returns the rows of the collection, deleted ones that are still stored included.

@@ -5,12 +5,15 @@ import (
 	"context"
 	"runtime"
 	"slices"
+	"sync"
 
 	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/snapexport/snapexport/core/metastore"
 	"github.com/snapexport/snapexport/core/status"
+	"github.com/snapexport/snapexport/filter"
 	"github.com/snapexport/snapexport/format/cell"
 	"github.com/snapexport/snapexport/milvus"
 )
@@ -29,31 +32,71 @@ func (e *Engine) Search(ctx context.Context, c *metastore.Collection, s Search) 
 	if err != nil {
 		return nil, err
 	}
-	v, err := e.choose(ctx, c, s.Filter, s.Values, s.Partitions, append([]milvus.Field{f}, fields...))
+	v, err := e.choose(ctx, c, s.Filter, s.Values, s.Partitions)
 	if err != nil {
 		return nil, err
 	}
-	found := make([][]top, len(v.parts)) // by part and vector
+	if err := e.checkHits(v, s); err != nil {
+		return nil, err
+	}
+	found := make([]top, s.Vectors.Len())
+	var mu sync.Mutex
 	g, each := errgroup.WithContext(ctx)
 	g.SetLimit(runtime.GOMAXPROCS(0))
 	for i, p := range v.parts {
 		if !p.mask.None() {
-			g.Go(func() (err error) {
-				found[i], err = searchPart(each, int32(i), p, f, metric, s)
-				return err
+			g.Go(func() error {
+				some, err := e.searchPart(each, v, int32(i), f, metric, s)
+				if err != nil {
+					return err
+				}
+				mu.Lock()
+				defer mu.Unlock()
+				merge(found, some)
+				return nil
 			})
 		}
 	}
 	if err := g.Wait(); err != nil {
 		return nil, err
 	}
-	out := make([]Hits, s.Vectors.Len())
-	for q := range out {
-		if out[q], err = v.hits(found, q, metric, s, fields); err != nil {
-			return nil, err
+	return e.hits(ctx, v, found, metric, s, fields)
+}
+
+// checkHits refuses a search whose hits alone, an id and a score each, are more than an answer takes, or too many to be held.
+func (e *Engine) checkHits(v *view, s Search) error {
+	var rows int64
+	for _, p := range v.parts {
+		rows += int64(p.mask.Count())
+	}
+	n := int64(s.Vectors.Len())
+	if n*min(s.Limit, rows)*12 > e.config.ResultBytes {
+		return tooLarge("search", e.config.ResultBytes)
+	}
+	if held := n * min(s.Limit+s.Offset, rows) * hitBytes; held > maxHeld {
+		return status.Invalid("%d vectors with (offset+limit) %d need %d bytes for hits, %d are allowed", n, s.Limit+s.Offset, held, int64(maxHeld))
+	}
+	return nil
+}
+
+// Hits of one search while it runs.
+const (
+	hitBytes = 12        // of a hit
+	maxHeld  = 512 << 20 // bytes, in each of the parts that are searched at once
+)
+
+// merge adds the hits of a part.
+func merge(into, some []top) {
+	for q := range some {
+		into[q].limit = some[q].limit
+		if into[q].heap == nil {
+			into[q].heap = some[q].heap
+			continue
+		}
+		for _, h := range some[q].heap {
+			into[q].add(h)
 		}
 	}
-	return out, nil
 }
 
 func checkSearch(c *metastore.Collection, s Search) (milvus.Field, string, error) {
@@ -136,9 +179,19 @@ func (t *top) add(h hit) {
 // tile is how many rows are compared with every vector before the next ones are: so many stay in the processor's cache.
 const tile = 256
 
-// searchPart returns the nearest rows of a part for each vector.
-func searchPart(ctx context.Context, index int32, p *part, f milvus.Field, metric string, s Search) ([]top, error) {
+// searchPart reads the vectors of a part, compares them, and lets go of them again.
+func (e *Engine) searchPart(ctx context.Context, v *view, index int32, f milvus.Field, metric string, s Search) ([]top, error) {
+	p := v.parts[index]
+	if err := e.fetch(ctx, v, p, []milvus.Field{f}); err != nil {
+		return nil, err
+	}
 	column := p.columns[f.ID]
+	p.columns = v.base(p)
+	return nearest(ctx, index, p.mask, column, f, metric, s)
+}
+
+// nearest returns the nearest of the selected rows for each vector.
+func nearest(ctx context.Context, index int32, mask *filter.Mask, column arrow.Array, f milvus.Field, metric string, s Search) ([]top, error) {
 	make1, err := scorers(metric, column, s.Vectors)
 	if err != nil {
 		return nil, err
@@ -165,7 +218,7 @@ func searchPart(ctx context.Context, index int32, p *part, f milvus.Field, metri
 		rows = rows[:0]
 		return ctx.Err()
 	}
-	for row := range p.mask.Rows() {
+	for row := range mask.Rows() {
 		if column.IsNull(row) {
 			continue
 		}
@@ -198,27 +251,37 @@ func (s Search) bounds(metric string, t milvus.DataType) func(float32) bool {
 	}
 }
 
-// hits puts together what the parts found for vector q.
-func (v *view) hits(found [][]top, q int, metric string, s Search, fields []milvus.Field) (Hits, error) {
-	var all []hit
-	for _, tops := range found {
-		if tops != nil {
-			all = append(all, tops[q].heap...)
+// hits orders what was found and reads the fields of all hits at once.
+func (e *Engine) hits(ctx context.Context, v *view, found []top, metric string, s Search, fields []milvus.Field) ([]Hits, error) {
+	out := make([]Hits, len(found))
+	ends := make([]int, len(found))
+	var picked []ref
+	for q := range found {
+		all := found[q].heap
+		slices.SortFunc(all, nearer)
+		all = all[min(s.Offset, int64(len(all))):]
+		for _, h := range all[:min(s.Limit, int64(len(all)))] {
+			if !ascending(metric) {
+				h.distance = -h.distance
+			}
+			picked, out[q].Scores = append(picked, h.ref), append(out[q].Scores, h.distance)
 		}
+		found[q].heap, ends[q] = nil, len(picked)
 	}
-	slices.SortFunc(all, nearer)
-	all = all[min(s.Offset, int64(len(all))):]
-	all = all[:min(s.Limit, int64(len(all)))]
-	picked, scores := make([]ref, len(all)), make([]float32, len(all))
-	for i, h := range all {
-		if picked[i], scores[i] = h.ref, h.distance; !ascending(metric) {
-			scores[i] = -h.distance
+	rows, err := e.take(ctx, v, append([]milvus.Field{v.key}, fields...), picked, "search")
+	if err != nil {
+		return nil, err
+	}
+	start := 0
+	for q, end := range ends {
+		slice := func(id milvus.FieldID) arrow.Array {
+			return array.NewSlice(rows.Columns[id], int64(start), int64(end))
 		}
+		out[q].IDs, out[q].Rows = slice(v.key.ID), Rows{Count: end - start, Columns: map[milvus.FieldID]arrow.Array{}}
+		for _, f := range fields {
+			out[q].Rows.Columns[f.ID] = slice(f.ID)
+		}
+		start = end
 	}
-	rows, err := v.rows(append([]milvus.Field{v.key}, fields...), picked)
-	out := Hits{IDs: rows.Columns[v.key.ID], Scores: scores, Rows: rows}
-	if !slices.ContainsFunc(fields, func(f milvus.Field) bool { return f.ID == v.key.ID }) {
-		delete(out.Rows.Columns, v.key.ID)
-	}
-	return out, err
+	return out, nil
 }

@@ -6,6 +6,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -200,10 +201,9 @@ func BenchmarkSearch(b *testing.B) {
 		return vectors(dim, all...)
 	}
 	data, queries := random(rows), random(10)
-	p := &part{rows: rows, columns: map[milvus.FieldID]arrow.Array{101: data}, mask: everyRow(rows)}
 	b.SetBytes(10 * rows * dim * 4)
 	for b.Loop() {
-		if _, err := searchPart(b.Context(), 0, p, milvus.Field{ID: 101, Type: milvus.TypeFloatVector, Dim: dim}, "L2", Search{Vectors: queries, Limit: 10}); err != nil {
+		if _, err := nearest(b.Context(), 0, everyRow(rows), data, milvus.Field{ID: 101, Type: milvus.TypeFloatVector, Dim: dim}, "L2", Search{Vectors: queries, Limit: 10}); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -220,5 +220,49 @@ func TestTooManyVectors(t *testing.T) {
 		if ok != (err == nil) || ok && len(hits) != n || !ok && !status.Is(err, status.InvalidParameter) {
 			t.Errorf("%d vectors: %d hits, %v", n, len(hits), err)
 		}
+	}
+}
+
+// Answers are bounded, by their bytes and by the hits that a search holds, and what is bounded is the answer, not what it is taken from.
+func TestResultsAreBounded(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, Config{ResultBytes: 1500})
+	c := create(t, w, Spec{Schema: simple()})
+	keys := make([]int64, 100)
+	for i := range keys {
+		keys[i] = int64(i)
+	}
+	insert(t, w, c, simpleRows(keys...))
+	flushed(t, w, c)
+	insert(t, w, c, simpleRows(1000))
+	fields := []milvus.FieldID{100, 102}
+	for filter, ok := range map[string]bool{"id < 10": true, "id >= 0": false} {
+		r, err := w.Query(t.Context(), c, Query{Filter: filter, Fields: fields})
+		if ok != (err == nil) || ok && r.Count != 10 || !ok && !strings.Contains(err.Error(), "query results exceed the maxOutputSize Limit 1500") {
+			t.Errorf("%s: %d rows, %v", filter, r.Count, err)
+		}
+	}
+	if r, err := w.Query(t.Context(), c, Query{Fields: fields, Limit: 20, Offset: 60}); err != nil || r.Count != 20 {
+		t.Errorf("%d rows, %v", r.Count, err)
+	}
+	for _, x := range []struct {
+		vectors       int
+		limit, offset int64
+		fields        []milvus.FieldID
+		why           string
+	}{
+		{1, 16384, 0, nil, ""},
+		{2, 20, 0, nil, ""},
+		{2, 60, 0, []milvus.FieldID{102}, "search results exceed the maxOutputSize"},
+		{10, 50, 0, nil, "search results exceed the maxOutputSize"},
+	} {
+		hits, err := w.Search(t.Context(), c, Search{Field: 102, Vectors: vectors(2, make([]float32, 2*x.vectors)...), Limit: x.limit, Offset: x.offset, Fields: x.fields})
+		if x.why == "" && (err != nil || len(hits) != x.vectors) || x.why != "" && (err == nil || !strings.Contains(err.Error(), x.why)) {
+			t.Errorf("%+v: %d, %v", x, len(hits), err)
+		}
+	}
+	v := &view{parts: []*part{{mask: everyRow(16384)}}}
+	if err := newWorld(t, Config{}).checkHits(v, Search{Vectors: vectors(2, make([]float32, 2*16384)...), Limit: 1, Offset: 16383}); !status.Is(err, status.InvalidParameter) {
+		t.Errorf("hits of 3 GiB: %v", err)
 	}
 }

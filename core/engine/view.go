@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"maps"
 	"runtime"
 	"slices"
 	"strconv"
@@ -168,9 +169,9 @@ func CheckTTL(c *metastore.Collection) error {
 	return (&view{collection: c}).setTTL(0)
 }
 
-// choose selects the live rows that match, with the columns of the given fields where any row was selected. The key is always
-// among them.
-func (e *Engine) choose(ctx context.Context, c *metastore.Collection, expr string, values map[string]any, partitions []string, fields []milvus.Field) (*view, error) {
+// choose selects the live rows that match. Where there are any, their part has its keys and timestamps; columns that only the
+// filter needed are let go.
+func (e *Engine) choose(ctx context.Context, c *metastore.Collection, expr string, values map[string]any, partitions []string) (*view, error) {
 	v, err := e.look(c, partitions)
 	if err != nil {
 		return nil, err
@@ -183,14 +184,22 @@ func (e *Engine) choose(ctx context.Context, c *metastore.Collection, expr strin
 	g.SetLimit(runtime.GOMAXPROCS(0))
 	for _, p := range v.parts {
 		g.Go(func() error {
-			err := e.selectRows(each, v, p, where)
-			if err != nil || p.mask.None() {
+			if err := e.selectRows(each, v, p, where); err != nil {
 				return err
 			}
-			return e.fetch(each, v, p, fields)
+			p.columns = v.base(p)
+			return nil
 		})
 	}
 	return v, g.Wait()
+}
+
+// base are the columns of a part that every reader needs; none where no row was selected.
+func (v *view) base(p *part) flush.Chunk {
+	if p.mask.None() {
+		return nil
+	}
+	return flush.Chunk{milvus.TimestampField: p.columns[milvus.TimestampField], v.key.ID: p.columns[v.key.ID]}
 }
 
 // badFilter is the error for a filter that its writer can correct.
@@ -248,9 +257,9 @@ func (e *Engine) fetch(ctx context.Context, v *view, p *part, fields []milvus.Fi
 		p.columns = columns
 		return err
 	}
-	if p.columns == nil {
-		p.columns = flush.Chunk{milvus.TimestampField: p.block.columns[milvus.TimestampField], v.key.ID: p.block.columns[v.key.ID]}
-	}
+	columns := flush.Chunk{milvus.TimestampField: p.block.columns[milvus.TimestampField], v.key.ID: p.block.columns[v.key.ID]}
+	maps.Copy(columns, p.columns)
+	p.columns = columns
 	for _, f := range fields {
 		c, err := p.block.column(f)
 		if err != nil {

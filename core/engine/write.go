@@ -230,7 +230,7 @@ func (e *Engine) matching(ctx context.Context, c *metastore.Collection, in milvu
 		names = []string{c.PartitionName(in)}
 	}
 	key, _ := c.Schema.PrimaryKey()
-	sel, err := e.choose(ctx, c, expr, values, names, []milvus.Field{key})
+	sel, err := e.choose(ctx, c, expr, values, names)
 	if err != nil {
 		return nil, 0, err
 	}

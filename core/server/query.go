@@ -19,6 +19,9 @@ import (
 
 const countAll = "count(*)"
 
+// maxWindow bounds limit and offset together, Milvus's default.
+const maxWindow = 16384
+
 // Query returns live rows, in the order of their keys. Every write that returned before is seen, whatever consistency is asked for.
 func (s *Server) Query(ctx context.Context, r *milvuspb.QueryRequest) (*milvuspb.QueryResults, error) {
 	c, err := s.collection(ctx, r)
@@ -134,6 +137,9 @@ func (p parameters) page(q *engine.Query) error {
 	}
 	if q.Offset < 0 {
 		return status.Invalid("offset [%d] is invalid, it should be greater than or equal to 0", q.Offset)
+	}
+	if q.Limit > maxWindow || q.Limit > 0 && q.Offset > maxWindow-q.Limit {
+		return status.Invalid("invalid max query result window, (offset+limit) should be in range [1, %d], but got %d", maxWindow, q.Offset+q.Limit)
 	}
 	return nil
 }

@@ -33,6 +33,10 @@ assert [r["id"] for r in client.query("quick", filter="id >= 0", limit=3, offset
 assert [r["id"] for r in client.query("quick", filter="id in {ids} and color == {c}", filter_params={"ids": [1, 2, 3, 4], "c": "blue"}, output_fields=["id"])] == [2, 4]
 assert client.query("quick", output_fields=["count(*)"]) == [{"count(*)": 20}]
 assert client.query("quick", filter="id > 100", output_fields=["id"]) == []
+fails("invalid max query result window, (offset+limit) should be in range [1, 16384]", client.query, "quick", filter="id >= 0", limit=16384, offset=1)
+fails("(offset+limit) should be in range", client.search, "quick", [[5.0, 0, 0, 1]], limit=16384, search_params={"offset": 1})
+fails("topk [16385] is invalid", client.search, "quick", [[5.0, 0, 0, 1]], limit=16385)
+assert len(client.query("quick", filter="id >= 0", limit=16384)) == 20
 fails("empty expression should be used with limit", client.query, "quick", output_fields=["id"])
 fails("cannot parse expression", client.query, "quick", filter="id >", output_fields=["id"])
 assert client.delete("quick", filter="n >= {x}", filter_params={"x": 15})["delete_count"] == 5
