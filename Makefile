@@ -37,12 +37,13 @@ help: ## list the targets
 
 ## ---- tools: pinned, inside the checkout; a stamp that is newer than its pins means nothing to do
 
-.PHONY: tools tools-go tools-python tools-spark tools-milvus
-tools: tools-go tools-python tools-spark tools-milvus ## install what the other targets need into .tools/ (idempotent)
+.PHONY: tools tools-go tools-python tools-spark tools-milvus tools-catalogs
+tools: tools-go tools-python tools-spark tools-milvus tools-catalogs ## install what the other targets need into .tools/ (idempotent)
 
 tools-go: $(STAMPS)/modules $(STAMPS)/versitygw-$(VERSITYGW) $(STAMPS)/staticcheck-$(STATICCHECK) $(STAMPS)/govulncheck-$(GOVULNCHECK)
 tools-python: $(STAMPS)/venv
 tools-spark: $(SPARKS:%=$(STAMPS)/spark-%) $(STAMPS)/pyspark-3.5
+tools-catalogs: $(STAMPS)/moto $(STAMPS)/rest-catalog
 tools-milvus: $(STAMPS)/milvus-venv ## install the genuine Milvus 2.3.5 that tests import into (part of tools)
 
 $(STAMPS)/modules: go.sum
@@ -78,6 +79,20 @@ $(STAMPS)/milvus-venv: internal/testkit/requirements-milvus.txt
 	@rm -rf $(TOOLS)/milvus-venv
 	@$(STEP) "Milvus environment" $(PYTHON) -m venv $(TOOLS)/milvus-venv
 	@$(STEP) "Milvus 2.3.5" $(TOOLS)/milvus-venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --requirement $<
+	@touch $@
+
+# What stands in for Glue, and Iceberg's REST server. Postgres is Debian's: its tests are skipped where it is not installed.
+$(STAMPS)/moto: internal/testkit/requirements-moto.txt | $(STAMPS)/venv
+	@mkdir -p $(@D)
+	@rm -rf $(TOOLS)/moto
+	@$(STEP) "moto" $(TOOLS)/venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --target $(TOOLS)/moto --requirement $<
+	@touch $@
+
+$(STAMPS)/rest-catalog: internal/testkit/rest-catalog/pom.xml
+	@mkdir -p $(@D)
+	@rm -rf $(TOOLS)/jars/rest-catalog
+	@$(STEP) "jars of the REST catalog" mvn --quiet --batch-mode --file $< dependency:copy-dependencies \
+		-DoutputDirectory=$(TOOLS)/jars/rest-catalog -DincludeScope=runtime
 	@touch $@
 
 # Spark 4.0 is one of the Python packages; 3.5 stands beside them and is run by the same Python.
