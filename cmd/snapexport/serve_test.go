@@ -179,6 +179,8 @@ func TestServeRefuses(t *testing.T) {
 		"--storage-version":                             {"--storage-version", "4"},
 		"--gc-grace at least 1m":                        {"--gc-grace", "1s"},
 		"--s3-location":                                 {"--s3-location", "elsewhere"},
+		"there are auto, copy, reflink and link":        {"--restore-by", "magic"},
+		"--restore-by link is for directories":          {"--restore-by", "link", "--bucket", "s3://lake"},
 		"go together":                                   {"--tls-cert", known},
 		"a bucket alone":                                {"--bucket", "s3://lake/files"},
 		"are about a cluster":                           {"--etcd-cacert", known},
