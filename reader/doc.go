@@ -8,8 +8,10 @@
 //     with Options.Reuse its memory is then used again, retained or not.
 //   - Every file that a segment needs is read to its declared number of rows, or Read fails. Nothing is skipped silently;
 //     what was left out by a rule is in [Counts].
-//   - Memory: compressed files of the chunks being read, one decoded page per column, and the delete sets are taken from
-//     one [Budget].
+//   - Memory: the files of the chunk being read (V1) or blocks of them (V2, V3), what is fetched ahead, one decoded page per column, and the
+//     delete sets are taken from one [Budget].
+//   - No byte is asked for twice but the end of a file, where its footer is; columns that nothing needs are not read, nor chunks and
+//     row groups whose statistics the filter excludes.
 //
 // Glossary:
 //
