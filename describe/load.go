@@ -5,6 +5,7 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
 
@@ -90,25 +91,31 @@ func readManifests(ctx context.Context, store objstore.Store, meta *snapfile.Met
 		files[i] = ref
 	}
 	segments := make([]milvus.Segment, len(files))
-	g, each := errgroup.WithContext(ctx)
-	g.SetLimit(opts.workers())
-	for i, file := range files {
-		if each.Err() != nil {
-			break
+	read := func(ctx context.Context, i int) error {
+		from := store
+		if files[i].Bucket != store.URI() {
+			var err error
+			if from, err = opts.Opener.Open(ctx, files[i].Bucket); err != nil {
+				return err
+			}
 		}
+		seg, err := readManifest(ctx, from, files[i].Key, meta, r)
+		if err != nil {
+			return fault.Place(err, files[i].String())
+		}
+		segments[i] = *seg
+		return nil
+	}
+	// goroutines that go on keep the stacks that requests have grown
+	var next atomic.Int64
+	g, each := errgroup.WithContext(ctx)
+	for range min(opts.workers(), len(files)) {
 		g.Go(func() error {
-			from := store
-			if file.Bucket != store.URI() {
-				var err error
-				if from, err = opts.Opener.Open(each, file.Bucket); err != nil {
+			for i := int(next.Add(1)) - 1; i < len(files) && each.Err() == nil; i = int(next.Add(1)) - 1 {
+				if err := read(each, i); err != nil {
 					return err
 				}
 			}
-			seg, err := readManifest(each, from, file.Key, meta, r)
-			if err != nil {
-				return fault.Place(err, file.String())
-			}
-			segments[i] = *seg
 			return nil
 		})
 	}
