@@ -122,7 +122,7 @@ func write(t testing.TB, stores objstore.Config, location string, s *catalog.Sch
 func pyiceberg(props map[string]string) func(t testing.TB, ident table.Identifier, rows int) {
 	return func(t testing.TB, ident table.Identifier, rows int) {
 		t.Helper()
-		args := []string{strings.Join(ident, ".")}
+		args := []string{testkit.CatalogPackages(t), strings.Join(ident, ".")}
 		for key, value := range props {
 			args = append(args, key+"="+value)
 		}

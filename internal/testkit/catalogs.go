@@ -127,14 +127,15 @@ func StartREST(t testing.TB, warehouse string) string {
 	address := freePort(t)
 	_, port, _ := strings.Cut(address, ":")
 	cmd := exec.Command("java", "-Xmx256m", "-cp", strings.Join(append(hadoop, filepath.Join(jars, "*")), ":"), "org.apache.iceberg.rest.RESTCatalogServer")
-	cmd.Env = append(os.Environ(), "CATALOG_WAREHOUSE=file://"+warehouse, "CATALOG_IO__IMPL=org.apache.iceberg.hadoop.HadoopFileIO", "CATALOG_REST_PORT="+port)
+	// one connection: SQLite's default is a database in memory for each
+	cmd.Env = append(os.Environ(), "CATALOG_URI=jdbc:sqlite:"+filepath.Join(t.TempDir(), "rest.db"), "CATALOG_CLIENTS=1", "CATALOG_WAREHOUSE=file://"+warehouse, "CATALOG_IO__IMPL=org.apache.iceberg.hadoop.HadoopFileIO", "CATALOG_REST_PORT="+port)
 	server(t, cmd, answers("http://"+address+"/v1/config"))
 	return "http://" + address
 }
 
-// StartMoto starts moto, which stands in for AWS Glue, and returns its endpoint. The test is skipped where `make tools` did
-// not install it.
-func StartMoto(t testing.TB) string {
+// CatalogPackages returns a folder of Python packages that tests of catalogs need beside those of [Python]: moto, SQLAlchemy. The
+// test is skipped where `make tools` did not install them.
+func CatalogPackages(t testing.TB) string {
 	t.Helper()
 	dir := filepath.Join(Root(t), ".tools", "moto")
 	if d := os.Getenv("SNAPEXPORT_MOTO"); d != "" {
@@ -143,10 +144,16 @@ func StartMoto(t testing.TB) string {
 	if _, err := os.Stat(filepath.Join(dir, "moto")); err != nil {
 		t.Skipf("no moto in %s: run 'make tools'", dir)
 	}
+	return dir
+}
+
+// StartMoto starts moto, which stands in for AWS Glue, and returns its endpoint.
+func StartMoto(t testing.TB) string {
+	t.Helper()
 	address := freePort(t)
 	_, port, _ := strings.Cut(address, ":")
 	cmd := exec.Command(Python(t), "-B", "-m", "moto.server", "--host", "127.0.0.1", "--port", port)
-	cmd.Env = append(os.Environ(), "PYTHONPATH="+dir)
+	cmd.Env = append(os.Environ(), "PYTHONPATH="+CatalogPackages(t))
 	server(t, cmd, answers("http://"+address+"/moto-api/data.json"))
 	return "http://" + address
 }
