@@ -200,6 +200,9 @@ func spread(v [3]float64) string {
 	if v == [3]float64{} {
 		return ""
 	}
+	if v[0] < 0.1 {
+		return fmt.Sprintf("**%.4f** (%.4f-%.4f)", v[0], v[1], v[2])
+	}
 	if v[0] >= 100 {
 		return fmt.Sprintf("**%.0f** (%.0f-%.0f)", v[0], v[1], v[2])
 	}
