@@ -21,9 +21,9 @@ import (
 // spillCases is how many histories each test here takes.
 const spillCases = 4
 
-// spilling makes a case join all deletes, in temporary files from the first block on, with tables of a few keys.
+// spilling makes a case join all deletes, in temporary files from the first block on (none has less than 32 bytes), with small tables.
 func (c *testCase) spilling(t testing.TB) {
-	c.options.TempDir, c.options.SpillAfter = t.TempDir(), 64
+	c.options.TempDir, c.options.SpillAfter = t.TempDir(), 31
 }
 
 // emptied fails unless nothing is left of temporary files.
