@@ -7,6 +7,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow"
 
 	"github.com/snapexport/snapexport/fault"
+	"github.com/snapexport/snapexport/format/pages"
 	"github.com/snapexport/snapexport/milvus"
 )
 
@@ -101,7 +102,7 @@ func (w Writer) column(f milvus.Field, raw arrow.Array) (ParquetColumn, error) {
 	}
 	c := ParquetColumn{
 		Name: "val", Values: values, Optional: f.Nullable, FieldID: -1,
-		Zstd: true, Dictionary: w.Before25 || !f.PrimaryKey,
+		Zstd: true, Dictionary: (w.Before25 || !f.PrimaryKey) && !pages.NaNsDiffer(values),
 	}
 	if w.Dialect == Stream {
 		c.Name, c.Optional = strconv.FormatInt(int64(f.ID), 10), true

@@ -56,6 +56,11 @@ func TestBackfill(t *testing.T) {
 			}
 		}
 	}
+	c := collection(t, milvus.TypeInt64)
+	bare := milvus.Segment{StorageVersion: milvus.StorageV2, Rows: 1}
+	if _, err := c.Files.Backfill(&bare, baseTS, 101, slice(everyRow(t, &c.Collection.Schema), 0, 1)[101]); !errors.Is(err, fault.ErrCorrupt) {
+		t.Errorf("rows without files: %v", err)
+	}
 	if _, err := (&flush.Writer{Schema: &milvus.Schema{}}).Backfill(&milvus.Segment{}, baseTS, 105, fixture.Int64s()); !errors.Is(err, fault.ErrUnsupported) {
 		t.Errorf("V1: %v", err)
 	}

@@ -74,6 +74,8 @@ func (w *Writer) Backfill(seg *milvus.Segment, written milvus.Timestamp, id milv
 		return nil, fault.Corrupt(op, "the segment has field %d already", id)
 	case seg.Rows == 0:
 		return nil, nil
+	case len(seg.Binlogs) == 0:
+		return nil, fault.Corrupt(op, "the segment has %d rows and no files of them", seg.Rows)
 	}
 	f := known[at]
 	raw, err := cell.Encode(f, values)

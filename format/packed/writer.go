@@ -12,6 +12,7 @@ import (
 	"github.com/apache/arrow-go/v18/parquet/metadata"
 
 	"github.com/snapexport/snapexport/fault"
+	"github.com/snapexport/snapexport/format/pages"
 	"github.com/snapexport/snapexport/milvus"
 )
 
@@ -139,6 +140,9 @@ func encode(columns []column, list string, limit int64) (Encoded, error) {
 		arrays[i] = c.values
 		if c.plain {
 			props = append(props, parquet.WithCompressionFor(c.path(), compress.Codecs.Uncompressed), parquet.WithDictionaryCostFallbackFor(c.path(), false))
+		}
+		if pages.NaNsDiffer(c.values) {
+			props = append(props, parquet.WithDictionaryFor(c.path(), false))
 		}
 		if c.noStats {
 			props = append(props, parquet.WithStatsFor(c.path(), false))
