@@ -24,8 +24,8 @@ import (
 	"github.com/snapexport/snapexport/objstore"
 )
 
-const catalogHelp = `Catalogs are configured as for pyiceberg: in .pyiceberg.yaml (in PYICEBERG_HOME, the home folder or the
-working folder), by variables PYICEBERG_CATALOG__NAME__KEY over it, and by flags over both.`
+const catalogHelp = `Catalogs are configured as for pyiceberg: in .pyiceberg.yaml (in PYICEBERG_HOME, the home folder or
+the working folder), by variables PYICEBERG_CATALOG__NAME__KEY over it, and by flags over both.`
 
 // catalogFlags name a catalog and set its properties.
 type catalogFlags struct {
