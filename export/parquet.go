@@ -46,7 +46,7 @@ func (r *runner) parquet(ctx context.Context) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	work, err := runTasks(ctx, r.scan, r.form, r.plan, r.opts, r.table, schema.Arrow, r.file, r.progress)
+	work, err := runTasks(ctx, r.scan, r.form, r.plan, r.opts, r.table, schema.Arrow, r.file, r.overlap, r.progress)
 	if err != nil {
 		return nil, err
 	}

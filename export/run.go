@@ -119,6 +119,7 @@ type runner struct {
 	ident    icebergtable.Identifier
 	form     *form.Form
 	file     datafile.Options
+	overlap  bool // a file may be completed while the next is written
 	warnings []describe.Warning
 	budget   *reader.Budget
 }
@@ -152,6 +153,9 @@ func (r *runner) reserve(ctx context.Context, budget *reader.Budget) error {
 		group = minRowGroup
 	}
 	r.opts.Workers, r.budget = int(workers), budget
+	if r.overlap = rowGroup(budget.Total(), workers, need, 2*upload) >= group; r.overlap {
+		upload *= 2
+	}
 	key := ""
 	if f, ok := r.scan.Snapshot().Collection.Schema.PrimaryKey(); ok {
 		key = f.Name
@@ -217,7 +221,7 @@ func (r *runner) iceberg(ctx context.Context) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	work, err := runTasks(ctx, r.scan, r.form, r.plan, r.opts, r.table, schema.Arrow, r.file, r.progress)
+	work, err := runTasks(ctx, r.scan, r.form, r.plan, r.opts, r.table, schema.Arrow, r.file, r.overlap, r.progress)
 	if err != nil {
 		return nil, err
 	}

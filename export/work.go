@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"path"
-	"slices"
 	"strings"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -52,6 +51,7 @@ type worker struct {
 	table    table
 	progress *Progress
 	file     datafile.Options
+	overlap  bool // a file may be completed while the next is written
 	done     Work
 
 	task   Task
@@ -59,6 +59,16 @@ type worker struct {
 	serial int
 	open   *openFile
 	hasher *verify.Hasher
+
+	files      []File         // of the task
+	committing chan committed // of the file before; nil: none is
+}
+
+// committed is what became of a file.
+type committed struct {
+	task int // its number in done.Done, of which it may be the next
+	file File
+	err  error
 }
 
 // table is where data files go.
@@ -77,7 +87,7 @@ type openFile struct {
 }
 
 // runTasks works through all tasks with several workers. On an error it removes the files that were written.
-func runTasks(ctx context.Context, scan *reader.Scan, forms *form.Form, plan *Plan, opts Options, t table, schema *arrow.Schema, file datafile.Options, progress *Progress) (Work, error) {
+func runTasks(ctx context.Context, scan *reader.Scan, forms *form.Form, plan *Plan, opts Options, t table, schema *arrow.Schema, file datafile.Options, overlap bool, progress *Progress) (Work, error) {
 	workers := make([]*worker, min(opts.Workers, max(1, len(plan.Tasks))))
 	queue := make(chan Task)
 	g, gctx := errgroup.WithContext(ctx)
@@ -93,16 +103,16 @@ func runTasks(ctx context.Context, scan *reader.Scan, forms *form.Form, plan *Pl
 		return nil
 	})
 	for i := range workers {
-		w := &worker{plan: plan, opts: opts, scan: scan, form: forms, schema: schema, table: t, progress: progress, file: file}
+		w := &worker{plan: plan, opts: opts, scan: scan, form: forms, schema: schema, table: t, progress: progress, file: file, overlap: overlap}
 		w.file.Buffers = new(datafile.Buffers)
 		workers[i] = w
 		g.Go(func() error {
 			for task := range queue {
 				if err := w.run(gctx, task); err != nil {
-					return err
+					return errors.Join(err, w.settle())
 				}
 			}
-			return nil
+			return w.settle()
 		})
 	}
 	err := g.Wait()
@@ -134,7 +144,7 @@ func (t table) remove(ctx context.Context, files []File) error {
 // run writes the task's rows.
 func (w *worker) run(ctx context.Context, task Task) (err error) {
 	w.task, w.counts, w.serial = task, reader.Counts{}, 0
-	before := len(w.done.Files)
+	w.files = nil
 	if w.hasher, err = verify.NewHasher(w.scan.Schema()); err != nil {
 		return err
 	}
@@ -153,14 +163,14 @@ func (w *worker) run(ctx context.Context, task Task) (err error) {
 			return err
 		}
 	}
-	if err := w.finish(); err != nil {
+	if err := w.finish(ctx); err != nil {
 		return err
 	}
 	if !task.Again {
 		w.done.Hash = w.done.Hash.Add(w.hasher.Sum())
 		w.done.Counts.Add(w.counts)
 	}
-	w.done.Done = append(w.done.Done, Done{task, slices.Clone(w.done.Files[before:]), w.counts, w.hasher.Sum()})
+	w.done.Done = append(w.done.Done, Done{task, w.files, w.counts, w.hasher.Sum()})
 	return nil
 }
 
@@ -198,7 +208,7 @@ func (w *worker) write(ctx context.Context, batch arrow.RecordBatch) error {
 	}
 	w.progress.RowsWritten.Add(batch.NumRows())
 	if w.open.writer.WrittenBytes()+w.open.writer.BufferedBytes() >= w.opts.TargetFileSize {
-		return w.finish()
+		return w.finish(ctx)
 	}
 	return nil
 }
@@ -231,26 +241,60 @@ func (w *worker) drop(ctx context.Context, f *openFile) error {
 	return err
 }
 
-// finish completes the open file, if there is one.
-func (w *worker) finish() error {
+// finish completes the open file, if there is one. While the disk or the server takes it, the worker goes on with the next.
+func (w *worker) finish(ctx context.Context) error {
 	if w.open == nil {
 		return nil
 	}
 	stats, err := w.open.writer.Close()
+	if err == nil {
+		err = w.settle()
+	}
 	if err != nil {
 		return err
 	}
-	w.open.committing = true
-	obj, err := w.open.upload.Commit()
-	if err != nil {
-		return err
+	f, task, done := w.open, len(w.done.Done), make(chan committed, 1)
+	w.open, w.committing = nil, done
+	go func() {
+		err := f.commit(stats)
+		if err != nil {
+			err = errors.Join(err, w.drop(ctx, f))
+		}
+		done <- committed{task, File{f.key, stats}, err}
+	}()
+	if !w.overlap {
+		return w.settle()
 	}
-	// from here on the file is there, and is removed if the run fails
-	w.done.Files = append(w.done.Files, File{w.open.key, stats})
-	w.open = nil
-	if obj.Size != stats.Bytes {
-		return fault.Corrupt("write data file", "the store holds %d bytes, %d were written", obj.Size, stats.Bytes).On(strings.TrimPrefix(obj.Key, "/"))
+	return nil
+}
+
+// commit makes the file visible.
+func (f *openFile) commit(stats datafile.Stats) error {
+	f.committing = true
+	obj, err := f.upload.Commit()
+	if err == nil && obj.Size != stats.Bytes {
+		err = fault.Corrupt("write data file", "the store holds %d bytes, %d were written", obj.Size, stats.Bytes).On(strings.TrimPrefix(obj.Key, "/"))
 	}
-	w.progress.BytesWritten.Add(stats.Bytes)
+	return err
+}
+
+// settle waits for the file that is being completed, if one is. From then on it is there, and is removed if the run fails.
+func (w *worker) settle() error {
+	if w.committing == nil {
+		return nil
+	}
+	c := <-w.committing
+	w.committing = nil
+	if c.err != nil {
+		return c.err
+	}
+	w.done.Files = append(w.done.Files, c.file)
+	if c.task < len(w.done.Done) {
+		earlier := &w.done.Done[c.task]
+		earlier.Files = append(earlier.Files, c.file)
+	} else {
+		w.files = append(w.files, c.file)
+	}
+	w.progress.BytesWritten.Add(c.file.Stats.Bytes)
 	return nil
 }
