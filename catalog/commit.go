@@ -286,34 +286,6 @@ func (b *builder) updateSchema(t *table.Table) error {
 // version is the format version that the table has after the change.
 func (b *builder) version(t *table.Table) int { return max(t.Metadata().Version(), b.change.version()) }
 
-// build adds the snapshot and its tag.
-func (b *builder) build(ctx context.Context, t *table.Table) error {
-	if err := b.check(t.Metadata()); err != nil {
-		return err
-	}
-	base := t
-	if !b.staged && len(b.updates) > 0 {
-		meta, err := table.UpdateTableMetadata(t.Metadata(), b.updates, "")
-		if err != nil {
-			return fault.Conflict(op, "%w", err)
-		}
-		base = table.New(t.Identifier(), meta, t.MetadataLocation(), t.FS, nil)
-	}
-	from := t
-	if b.aside {
-		var err error
-		if base, err = view(base, b.parent); err != nil {
-			return err
-		}
-		from = base
-	}
-	tx := base.NewTransaction()
-	if err := b.addSnapshot(ctx, from, tx); err != nil {
-		return err
-	}
-	return b.finish(tx)
-}
-
 // check holds the table against what the change was planned on.
 func (b *builder) check(meta table.Metadata) error {
 	now := NoSnapshot

@@ -10,6 +10,34 @@ import (
 	"github.com/snapexport/snapexport/fault"
 )
 
+// build adds the snapshot and its tag.
+func (b *builder) build(ctx context.Context, t *table.Table) error {
+	if err := b.check(t.Metadata()); err != nil {
+		return err
+	}
+	base := t
+	if !b.staged && len(b.updates) > 0 {
+		meta, err := table.UpdateTableMetadata(t.Metadata(), b.updates, "")
+		if err != nil {
+			return fault.Conflict(op, "%w", err)
+		}
+		base = table.New(t.Identifier(), meta, t.MetadataLocation(), t.FS, nil)
+	}
+	from := t
+	if b.aside {
+		var err error
+		if base, err = view(base, b.parent); err != nil {
+			return err
+		}
+		from = base
+	}
+	tx := base.NewTransaction()
+	if err := b.addSnapshot(ctx, from, tx); err != nil {
+		return err
+	}
+	return b.finish(tx)
+}
+
 // addSnapshot stages the snapshot of the change: t is the table as it is, tx the transaction on it.
 func (b *builder) addSnapshot(ctx context.Context, t *table.Table, tx *table.Transaction) error {
 	summary := iceberg.Properties{}

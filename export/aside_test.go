@@ -165,3 +165,20 @@ func TestExpire(t *testing.T) {
 		t.Errorf("%+v", next)
 	}
 }
+
+// With Dedupe a row of one segment decides about those of others, so that no file can be judged alone.
+func TestDedupeKeepsNothing(t *testing.T) {
+	t.Parallel()
+	w := newTwins(t, milvus.StorageV1)
+	newest := reader.Options{Dedupe: reader.DedupeNewest}
+	w.a.must(w.snapshot("first", 1, 2000), newest, export.Options{})
+	for i, ropts := range []reader.Options{newest, {}} {
+		snap := w.snapshot([]string{"second", "third"}[i], milvus.SnapshotID(2+i), 3000+int64(i))
+		if got := w.a.must(snap, ropts, export.Options{}); got.Reuse != nil || got.FilesWritten != 2 || len(got.Warnings) != 0 {
+			t.Errorf("%+v", got)
+		}
+	}
+	if found, _ := filepath.Glob(filepath.Join(w.a.target, "metadata", "*.mapping.json")); len(found) != 1 {
+		t.Errorf("mappings of exports, the last of which alone has one: %v", found)
+	}
+}

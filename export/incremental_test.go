@@ -126,6 +126,10 @@ func TestEveryConditionOfReuse(t *testing.T) {
 		"a delete of the segment":    {change: func(w twins) { w.Delete(w.t, rightSegment, fixture.Int64Deletes(second(2050), 1001)) }, kept: 1, why: map[string]int{"rows were deleted or expired": 1}, probed: true},
 		"a delete after the old cut": {before: func(w twins) { w.l0(601, left, 2050, 7) }, change: nothing, kept: 1, why: map[string]int{"rows were deleted or expired": 1}, probed: true},
 		"a delete after the new cut": {change: func(w twins) { w.l0(601, left, 9000, 7) }, kept: 2, probed: true},
+		"deletes of before": {before: func(w twins) {
+			w.Delete(w.t, leftSegment, fixture.Int64Deletes(second(1500), 7))
+			w.l0(601, right, 1500, 1007)
+		}, change: nothing, kept: 2},
 		"L0 is compacted": {before: func(w twins) { w.l0(601, left, 1500, 7) }, change: func(w twins) {
 			w.Collection.Segments = w.Collection.Segments[:2]
 			w.Delete(w.t, leftSegment, fixture.Int64Deletes(second(1500), 7))

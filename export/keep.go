@@ -134,12 +134,10 @@ func (inc *increment) stillThere(have *catalog.Table) error {
 func (r *runner) extend(ctx context.Context, all *reader.Scan, inc *increment, have *catalog.Table, schema *catalog.Schema, work Work) (*Result, error) {
 	units, err := r.units(inc, work)
 	if err == nil {
-		var bytes int64
+		work.Counts, work.Hash, err = sum(units)
 		for _, done := range work.Done {
-			bytes += done.Counts.Bytes
-		}
-		if work.Counts, work.Hash, err = sum(units); err == nil {
-			work.Counts.Bytes = bytes
+			work.Counts.Bytes += done.Counts.Bytes
+			work.Counts.SeveralEvents += done.Counts.SeveralEvents
 		}
 	}
 	if err != nil {
@@ -164,10 +162,10 @@ func (r *runner) extend(ctx context.Context, all *reader.Scan, inc *increment, h
 	files := work.Files
 	if !all.Deduplicates() { // then the rows of a file depend on those of all others
 		mapped, err := r.newMapping(all, units).write(ctx, r.table, r.plan.ExportID+"-"+r.plan.RunID, change.Summary)
-		if err != nil {
-			return nil, errors.Join(err, r.table.remove(ctx, work.Files))
-		}
 		files = append(files, mapped)
+		if err != nil {
+			return nil, errors.Join(err, r.table.remove(ctx, files))
+		}
 	}
 	return r.commit(ctx, have, change, result, files)
 }

@@ -189,6 +189,7 @@ func (p *Plan) systemColumns() (out []string) {
 func (r *runner) newMapping(scan *reader.Scan, units []unit) *mapping {
 	m := &mapping{Version: mappingVersion, ExportID: r.plan.ExportID, Snapshot: r.plan.Snapshot, Options: r.plan.options(), Rule: r.plan.Rule,
 		Columns: r.plan.mappedColumns(scan), Deletes: []mappedDeletes{}, Units: units}
+	r.settleRead(r.scan)
 	at := map[mappedDeletes]int{}
 	for u := range m.Units {
 		for i := range m.Units[u].Segments {
@@ -196,7 +197,7 @@ func (r *runner) newMapping(scan *reader.Scan, units []unit) *mapping {
 			s.Deletes = []int{}
 			seg, _ := scan.Snapshot().Segment(s.ID)
 			for of, b := range scan.DeletesOf(seg) {
-				d := mappedDeletes{of.ID, path.Base(b.File.Key), b.LogID, m.settles(b)}
+				d := mappedDeletes{of.ID, path.Base(b.File.Key), b.LogID, m.settles(b) || r.settled[nameOf(of, b)]}
 				k, ok := at[d]
 				if !ok {
 					k = len(m.Deletes)
@@ -208,6 +209,45 @@ func (r *runner) newMapping(scan *reader.Scan, units []unit) *mapping {
 		}
 	}
 	return m
+}
+
+// logName names a deltalog, wherever it is found.
+type logName struct {
+	segment milvus.SegmentID
+	file    string
+	log     milvus.LogID
+}
+
+func nameOf(of *milvus.Segment, b milvus.Binlog) logName {
+	return logName{of.ID, path.Base(b.File.Key), b.LogID}
+}
+
+// settleRead notes, of the deltalogs of a scan that has ended, that they hold nothing newer than the cut. That is known if they
+// were all read, and nothing newer was found.
+func (r *runner) settleRead(scan *reader.Scan) {
+	logs := map[logName]bool{}
+	var entries int64
+	for _, seg := range scan.Segments() {
+		for of, b := range scan.DeletesOf(seg) {
+			if n := nameOf(of, b); !logs[n] {
+				logs[n] = true
+				entries += max(b.Entries, 1)
+			}
+		}
+	}
+	if read, late := scan.Deletes(); late > 0 || read < entries {
+		return
+	}
+	for n := range logs {
+		r.noteSettled(n)
+	}
+}
+
+func (r *runner) noteSettled(n logName) {
+	if r.settled == nil {
+		r.settled = map[logName]bool{}
+	}
+	r.settled[n] = true
 }
 
 // settles reports whether all deletes of a deltalog counted at the mapping's cut. Where metadata has no times, nobody knows.
@@ -228,18 +268,17 @@ func (r *runner) unitOf(done Done) unit {
 	return u
 }
 
-// write stores the mapping under a name of its own, below the table's root, and adds what finds it to the summary.
+// write stores the mapping under a name of its own, below the table's root, and adds what finds it to the summary. After an
+// error the file may be there.
 func (m *mapping) write(ctx context.Context, t table, name string, summary map[string]string) (File, error) {
+	f := File{Key: path.Join("metadata", name+mappingSuffix)}
 	body, err := json.Marshal(m)
 	if err != nil {
-		return File{}, err
+		return f, err
 	}
-	f := File{Key: path.Join("metadata", name+mappingSuffix)}
 	where := t.root.Join(f.Key)
-	if err := t.store.Create(ctx, where.Key, body); err != nil {
-		if there, _, readErr := t.store.ReadAll(ctx, where.Key, mappingLimit); readErr != nil || string(there) != string(body) {
-			return f, fmt.Errorf("write mapping: %w", err)
-		}
+	if err := t.store.Put(ctx, where.Key, body); err != nil { // no other run has the name
+		return f, fmt.Errorf("write mapping: %w", err)
 	}
 	sum := sha256.Sum256(body)
 	summary[catalog.MappingProperty], summary[summaryMappingHash] = where.String(), hex.EncodeToString(sum[:])

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-	"strings"
 
 	icebergcatalog "github.com/apache/iceberg-go/catalog"
 	icebergtable "github.com/apache/iceberg-go/table"
@@ -122,6 +121,7 @@ type runner struct {
 	overlap  bool // a file may be completed while the next is written
 	warnings []describe.Warning
 	budget   *reader.Budget
+	settled  map[logName]bool // deltalogs of which it is known that no delete in them is newer than the cut
 }
 
 // minRowGroup is the smallest row group that an export settles for where memory is short.
@@ -242,63 +242,6 @@ func (r *runner) iceberg(ctx context.Context) (*Result, error) {
 	return result, r.tidy(ctx)
 }
 
-// shown returns the snapshot of this export if the table shows it: as its current state, or under the tag.
-func (r *runner) shown(have *catalog.Table) (*catalog.Snapshot, bool) {
-	tagged, _ := have.Tagged(catalog.Tag(r.plan.Snapshot.Name))
-	for _, s := range []*catalog.Snapshot{have.Current, tagged} {
-		if s == nil {
-			continue
-		}
-		if id, _, _ := strings.Cut(s.Summary[catalog.ExportIDProperty], "-"); id == r.plan.ExportID {
-			return s, true
-		}
-	}
-	return nil, false
-}
-
-// commitID is the export id, and more where the table's history has it already: then this run makes it once again.
-func (r *runner) commitID(have *catalog.Table) string {
-	again := r.opts.Replace
-	if have != nil {
-		_, before := have.Export(r.plan.ExportID)
-		again = again || before
-	}
-	if again {
-		return r.plan.ExportID + "-" + r.opts.RunID
-	}
-	return r.plan.ExportID
-}
-
-// found describes an export that the table holds already.
-func (r *runner) found(have *catalog.Table, done *catalog.Snapshot) *Result {
-	number := func(key string) int64 {
-		n, _ := strconv.ParseInt(done.Summary[key], 10, 64) // absent or odd: 0, it is only shown
-		return n
-	}
-	var unreadable map[string]int64
-	_ = json.Unmarshal([]byte(done.Summary[summaryUnreadable]), &unreadable) // as the numbers
-	return &Result{
-		Table: r.plan.Table(), Catalog: r.plan.Catalog, MetadataLocation: have.MetadataLocation, IcebergSnapshotID: done.ID, Tag: catalog.Tag(r.plan.Snapshot.Name),
-		ExportID: r.plan.ExportID, AlreadyExported: true, ContentHash: done.Summary[verify.SummaryHash],
-		RowsRead: number(summaryRowsRead), RowsDeleted: number(summaryRowsDeleted), RowsAfterCut: number(summaryRowsAfterCut),
-		RowsExpired: number(summaryRowsExpired), RowsDeduplicated: number(summaryRowsDeduped), RowsWritten: number(summaryRowsWritten), UnreadableText: unreadable, Warnings: r.scan.Snapshot().Warnings,
-	}
-}
-
-// mine refuses a table of another collection, and one that someone else wrote to since the last export.
-func (r *runner) mine(have *catalog.Table) error {
-	id := strconv.FormatInt(int64(r.plan.Snapshot.CollectionID), 10)
-	if got := have.Properties[propertyCollectionID]; got != id {
-		return fault.Conflict("export", "the table holds collection %q, this is collection %s", got, id).On(r.plan.Target).
-			WithHint("choose another table, or --replace what is there")
-	}
-	if have.Current != nil && have.Current.Summary[catalog.ExportIDProperty] == "" {
-		return fault.Conflict("export", "the table's snapshot %d (%s) was not made by an export", have.Current.ID, have.Current.Operation).On(r.plan.Target).
-			WithHint("someone compacted or edited the table; --replace builds it anew")
-	}
-	return nil
-}
-
 // checkCommits makes sure that of two commits to the table one wins. Local directories and catalogs do.
 func (r *runner) checkCommits(ctx context.Context) error {
 	if r.opts.In != nil || r.opts.UnsafeCommits || r.table.root.Scheme == "" || r.table.root.Scheme == "file" {
@@ -399,7 +342,7 @@ func (r *runner) properties() map[string]string {
 	s := r.plan.Snapshot
 	out := map[string]string{
 		propertyCollection: r.plan.Collection, propertyCollectionID: fmt.Sprint(s.CollectionID), propertySource: r.plan.Source,
-		propertySnapshot: s.Name, "commit.retry.num-retries": "4",
+		propertySnapshot: s.Name, propertyOptions: r.plan.options(), "commit.retry.num-retries": "4",
 	}
 	if r.opts.OwnTable {
 		out[propertyOnce], out[propertyDataPath] = "true", r.table.root.Join(binlogsFolder).String()

@@ -69,6 +69,8 @@ func (s *Scan) DeletesOf(seg *milvus.Segment) iter.Seq2[*milvus.Segment, milvus.
 
 // Deleted is the keys of deletes, sorted.
 type Deleted struct {
+	Later bool // there are deletes that are newer than the cut
+
 	ints  []int64
 	texts []string
 }
@@ -94,6 +96,7 @@ func (s *Scan) ReadDeleted(ctx context.Context, b milvus.Binlog) (*Deleted, int6
 	for i, ts := range d.TS {
 		switch {
 		case s.rule.AsOf != 0 && ts > uint64(s.rule.AsOf):
+			keys.Later = true
 		case d.Strings != nil:
 			keys.texts = append(keys.texts, d.Strings.Value(i))
 		default:

@@ -91,7 +91,7 @@ binlogs/ are its rows and nothing else, and go with the snapshot.
 			var progress export.Progress
 			m := a.startProgress("export", &progress)
 			if dryRun {
-				plan, err = export.Foresee(cmd.Context(), scan, plan, opts, a.opener, a.budget, &progress)
+				plan, err = export.Foresee(cmd.Context(), scan, plan, opts, opener, a.budget, &progress)
 				m.stop()
 				if err != nil {
 					return err
