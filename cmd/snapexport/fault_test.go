@@ -75,7 +75,7 @@ func TestSurvivesFaults(t *testing.T) {
 			if h := s.history(t); !slices.Equal(h, []string{"both"}) {
 				t.Errorf("the table holds %v", h)
 			}
-			if keys := s.leftovers(t); len(keys) != 1+4 { // a data file, manifest, list, metadata, hint
+			if keys := s.leftovers(t); len(keys) != 1+5 { // a data file, its mapping, manifest, list, metadata, hint
 				t.Errorf("the lake holds %v", keys)
 			}
 			if o := invoke(t, s.env, s.args("verify", s.both, stageTable)...); o.code != 0 {
