@@ -79,6 +79,15 @@ func NewMask(n int, selected func(row int) bool) *Mask {
 	return newMask(b, n)
 }
 
+// MaskOf returns a mask of n rows in which the given ones are selected.
+func MaskOf(n int, rows []int) *Mask {
+	b := zeros(n)
+	for _, i := range rows {
+		b.set(i)
+	}
+	return newMask(b, n)
+}
+
 // Len returns the number of rows, Count that of selected rows, Bit whether row i (0-based, below Len) is selected.
 func (m *Mask) Len() int       { return m.n }
 func (m *Mask) Count() int     { return m.count }

@@ -28,6 +28,8 @@ type entry struct {
 	files   *milvus.Segment
 	columns flush.Chunk
 	deletes *deltamerge.Set // of the segment's own deltalogs; of an L0 segment, all it has
+	summary *summary        // of its keys; nil: not read yet
+	order   *order          // of its keys; nil: nobody has looked for one yet
 }
 
 func newCache(limit int64) *cache {

@@ -40,7 +40,7 @@ func (e *Engine) Compact(ctx context.Context, c *metastore.Collection) error {
 	g, each := errgroup.WithContext(ctx)
 	g.SetLimit(2)
 	for _, p := range v.parts {
-		g.Go(func() error { return e.selectRows(each, v, p, everything) })
+		g.Go(func() error { return e.selectRows(each, v, p, newCondition(everything, v.key.ID)) })
 	}
 	if err := g.Wait(); err != nil {
 		return err

@@ -8,6 +8,7 @@
 //     publishes them.
 //   - Queries see every write that returned before they began, and never half of a write or of a flush. They return every live
 //     row; where plain inserts gave one key several rows, all of these.
+//   - Of a flushed segment nothing is read but its statistics where these say that no row has a key that a filter asks for.
 //   - Arrays handed in and out are canonical (cell.Type) and never changed afterwards by either side.
 //
 // Errors that a client caused are status.Error; bad files are fault.Error.

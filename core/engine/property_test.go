@@ -75,6 +75,7 @@ func walk(t *testing.T, w *world, c *metastore.Collection, r *rand.Rand) {
 			w.reopen(t)
 		}
 		m.check(t, w, c, r, step)
+		m.checkKeys(t, w, c, r, step)
 	}
 }
 

@@ -1,12 +1,7 @@
 package engine
 
 import (
-	"cmp"
 	"context"
-	"slices"
-
-	"github.com/apache/arrow-go/v18/arrow"
-	"github.com/apache/arrow-go/v18/arrow/array"
 
 	"github.com/snapexport/snapexport/core/metastore"
 	"github.com/snapexport/snapexport/core/status"
@@ -22,7 +17,14 @@ func (e *Engine) Query(ctx context.Context, c *metastore.Collection, q Query) (R
 	if q.Limit < 0 || q.Offset < 0 {
 		return Rows{}, status.Invalid("limit %d and offset %d can't be negative", q.Limit, q.Offset)
 	}
-	v, err := e.choose(ctx, c, q.Filter, q.Values, q.Partitions)
+	var rows ordering
+	var found func(*view, int) error
+	if !q.Count {
+		key, _ := c.Schema.PrimaryKey()
+		rows = newOrdering(key, q)
+		found = func(v *view, i int) error { rows.add(v, i); return nil }
+	}
+	v, err := e.choose(ctx, c, q.Filter, q.Values, q.Partitions, found)
 	if err != nil {
 		return Rows{}, err
 	}
@@ -33,7 +35,7 @@ func (e *Engine) Query(ctx context.Context, c *metastore.Collection, q Query) (R
 		}
 		return Rows{Count: n}, nil
 	}
-	picked := v.ordered()
+	picked := rows.refs()
 	picked = picked[min(q.Offset, int64(len(picked))):]
 	if q.Limit > 0 {
 		picked = picked[:min(q.Limit, int64(len(picked)))]
@@ -51,50 +53,6 @@ func outputFields(c *metastore.Collection, ids []milvus.FieldID) ([]milvus.Field
 		out = append(out, f)
 	}
 	return out, nil
-}
-
-// ref is a row of a view.
-type ref struct{ part, row int32 }
-
-// ordered returns the selected rows by key; of rows with one key, older ones first.
-func (v *view) ordered() []ref {
-	total := 0
-	for _, p := range v.parts {
-		total += p.mask.Count()
-	}
-	if v.key.Type == milvus.TypeInt64 {
-		return orderBy(v, total, func(a arrow.Array, row int) int64 { return a.(*array.Int64).Value(row) })
-	}
-	return orderBy(v, total, func(a arrow.Array, row int) string { return a.(*array.String).Value(row) })
-}
-
-func orderBy[K cmp.Ordered](v *view, total int, key func(arrow.Array, int) K) []ref {
-	type keyed struct {
-		key K
-		ts  uint64
-		ref
-	}
-	all := make([]keyed, 0, total)
-	for i, p := range v.parts {
-		if p.mask.None() {
-			continue
-		}
-		keys, ts := p.columns[v.key.ID], timesOf(p.columns[milvus.TimestampField])
-		for row := range p.mask.Rows() {
-			all = append(all, keyed{key(keys, row), ts[row], ref{int32(i), int32(row)}})
-		}
-	}
-	slices.SortFunc(all, func(a, b keyed) int {
-		if c := cmp.Compare(a.key, b.key); c != 0 {
-			return c
-		}
-		return cmp.Or(cmp.Compare(a.ts, b.ts), cmp.Compare(a.part, b.part), cmp.Compare(a.row, b.row))
-	})
-	out := make([]ref, len(all))
-	for i, x := range all {
-		out[i] = x.ref
-	}
-	return out
 }
 
 // Stats returns the rows of the collection, deleted ones that are still stored included.

@@ -32,7 +32,7 @@ func (e *Engine) Search(ctx context.Context, c *metastore.Collection, s Search) 
 	if err != nil {
 		return nil, err
 	}
-	v, err := e.choose(ctx, c, s.Filter, s.Values, s.Partitions)
+	v, err := e.choose(ctx, c, s.Filter, s.Values, s.Partitions, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -186,7 +186,7 @@ func (e *Engine) searchPart(ctx context.Context, v *view, index int32, f milvus.
 		return nil, err
 	}
 	column := p.columns[f.ID]
-	p.columns = v.base(p)
+	p.columns = nil
 	return nearest(ctx, index, p.mask, column, f, metric, s)
 }
 

@@ -1,15 +1,8 @@
 package engine
 
 import (
-	"context"
-	"maps"
-	"runtime"
 	"slices"
 	"strconv"
-
-	"github.com/apache/arrow-go/v18/arrow"
-	"github.com/apache/arrow-go/v18/arrow/array"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/snapexport/snapexport/core/metastore"
 	"github.com/snapexport/snapexport/core/status"
@@ -18,9 +11,6 @@ import (
 	"github.com/snapexport/snapexport/format/flush"
 	"github.com/snapexport/snapexport/milvus"
 )
-
-// maxFilter is the longest filter, in bytes: long lists of keys are usual.
-const maxFilter = 16 << 20
 
 // Properties of a collection that make its rows expire (docs/format/binlog-v1.md 9.3).
 const (
@@ -167,126 +157,4 @@ func (v *view) setTTL(nowMilli int64) error {
 // CheckTTL refuses properties of a time to live by which no query could be answered.
 func CheckTTL(c *metastore.Collection) error {
 	return (&view{collection: c}).setTTL(0)
-}
-
-// choose selects the live rows that match. Where there are any, their part has its keys and timestamps; columns that only the
-// filter needed are let go.
-func (e *Engine) choose(ctx context.Context, c *metastore.Collection, expr string, values map[string]any, partitions []string) (*view, error) {
-	v, err := e.look(c, partitions)
-	if err != nil {
-		return nil, err
-	}
-	where, err := filter.ParseWith(expr, &v.collection.Schema, filter.Options{Values: values, MaxLength: maxFilter})
-	if err != nil {
-		return nil, badFilter(err)
-	}
-	g, each := errgroup.WithContext(ctx)
-	g.SetLimit(runtime.GOMAXPROCS(0))
-	for _, p := range v.parts {
-		g.Go(func() error {
-			if err := e.selectRows(each, v, p, where); err != nil {
-				return err
-			}
-			p.columns = v.base(p)
-			return nil
-		})
-	}
-	return v, g.Wait()
-}
-
-// base are the columns of a part that every reader needs; none where no row was selected.
-func (v *view) base(p *part) flush.Chunk {
-	if p.mask.None() {
-		return nil
-	}
-	return flush.Chunk{milvus.TimestampField: p.columns[milvus.TimestampField], v.key.ID: p.columns[v.key.ID]}
-}
-
-// badFilter is the error for a filter that its writer can correct.
-func badFilter(err error) error {
-	return status.New(status.InvalidParameter, "failed to create query plan: cannot parse expression: %w: invalid parameter", err)
-}
-
-// selectRows fills the part's mask: rows that live and match.
-func (e *Engine) selectRows(ctx context.Context, v *view, p *part, where *filter.Filter) error {
-	var fields []milvus.Field
-	for _, id := range where.Fields() {
-		if f, ok := v.collection.Schema.Field(id); ok {
-			fields = append(fields, f)
-		}
-	}
-	if v.expiry != nil {
-		fields = append(fields, *v.expiry)
-	}
-	if err := e.fetch(ctx, v, p, fields); err != nil {
-		return err
-	}
-	if err := e.fetchDeletes(ctx, v, p); err != nil {
-		return err
-	}
-	live := make([]bool, p.rows)
-	var expiry *array.Timestamp
-	if v.expiry != nil {
-		expiry = p.columns[v.expiry.ID].(*array.Timestamp)
-	}
-	if _, err := v.rule.Mask(p.scope, p.columns[v.key.ID], timesOf(p.columns[milvus.TimestampField]), expiry, live); err != nil {
-		return err
-	}
-	p.mask = filter.NewMask(p.rows, func(i int) bool { return live[i] })
-	if where.All() {
-		return nil
-	}
-	matching, err := where.Eval(func(id milvus.FieldID) (arrow.Array, error) { return p.columns[id], nil }, p.rows)
-	if err != nil {
-		return err
-	}
-	p.mask = p.mask.And(matching)
-	return nil
-}
-
-// fetch puts fields into the part's columns, beside the key and the timestamps.
-func (e *Engine) fetch(ctx context.Context, v *view, p *part, fields []milvus.Field) error {
-	if p.segment != nil {
-		var have []milvus.Field
-		for _, f := range fieldsOf(&v.collection.Schema) {
-			if p.columns[f.ID] != nil {
-				have = append(have, f)
-			}
-		}
-		columns, err := e.load(ctx, &v.collection.Schema, &p.segment.Segment, append(have, fields...))
-		p.columns = columns
-		return err
-	}
-	columns := flush.Chunk{milvus.TimestampField: p.block.columns[milvus.TimestampField], v.key.ID: p.block.columns[v.key.ID]}
-	maps.Copy(columns, p.columns)
-	p.columns = columns
-	for _, f := range fields {
-		c, err := p.block.column(f)
-		if err != nil {
-			return err
-		}
-		p.columns[f.ID] = c
-	}
-	return nil
-}
-
-// fetchDeletes completes the part's scope with what is in files.
-func (e *Engine) fetchDeletes(ctx context.Context, v *view, p *part) error {
-	if p.segment == nil {
-		return nil
-	}
-	var err error
-	if p.scope.Own, err = e.loadDeletes(ctx, v.key, &p.segment.Segment); err != nil {
-		return err
-	}
-	for _, l0 := range p.deltas {
-		set, err := e.loadDeletes(ctx, v.key, &l0.Segment)
-		if err != nil {
-			return err
-		}
-		if set != nil {
-			p.scope.L0 = append(p.scope.L0, set)
-		}
-	}
-	return nil
 }

@@ -2,9 +2,11 @@ package engine
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
@@ -230,26 +232,28 @@ func (e *Engine) matching(ctx context.Context, c *metastore.Collection, in milvu
 		names = []string{c.PartitionName(in)}
 	}
 	key, _ := c.Schema.PrimaryKey()
-	sel, err := e.choose(ctx, c, expr, values, names)
-	if err != nil {
-		return nil, 0, err
-	}
-	var out []placedKeys
-	var rows int64
-	for _, p := range sel.parts {
-		if p.mask.None() {
-			continue
-		}
+	var mu sync.Mutex
+	chosen := map[int]arrow.Array{}
+	v, err := e.choose(ctx, c, expr, values, names, func(v *view, i int) error {
+		p := v.parts[i]
 		var spans []span
 		for start, end := range p.mask.Runs() {
 			spans = append(spans, span{0, start, end - start})
 		}
 		keys, err := gather(p.columns[key.ID].DataType(), []arrow.Array{p.columns[key.ID]}, spans)
-		if err != nil {
-			return nil, 0, err
-		}
-		rows += int64(keys.Len())
-		out = append(out, placedKeys{place: p.place, keys: keys})
+		mu.Lock()
+		defer mu.Unlock()
+		chosen[i] = keys
+		return err
+	})
+	if err != nil {
+		return nil, 0, err
+	}
+	var out []placedKeys
+	var rows int64
+	for _, i := range slices.Sorted(maps.Keys(chosen)) {
+		rows += int64(chosen[i].Len())
+		out = append(out, placedKeys{place: v.parts[i].place, keys: chosen[i]})
 	}
 	return out, rows, nil
 }

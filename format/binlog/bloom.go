@@ -50,6 +50,9 @@ func NewFilter(kind FilterKind, n int) *Filter {
 	return f
 }
 
+// Bytes is the memory that the filter takes.
+func (f *Filter) Bytes() int64 { return int64(8*len(f.words) + 64*len(f.block)) }
+
 // AddInt64 adds an Int64 key.
 func (f *Filter) AddInt64(key int64) {
 	var b [8]byte
