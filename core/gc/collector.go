@@ -27,6 +27,7 @@ type Config struct {
 	Grace    time.Duration    // for which files stay after a drop, or after they were written: 3 h
 	Pending  time.Duration    // after which a snapshot that is not finished is abandoned: 1 h
 	Interval time.Duration    // between sweeps: 1 h
+	DryRun   bool             // Run removes nothing and logs what it would
 	Now      func() time.Time // the clock
 	Log      *slog.Logger     // nil: silent
 
@@ -73,15 +74,14 @@ func New(store *metastore.Store, files objstore.Store, snapshots Snapshots, c Co
 // Run sweeps at once and then after each interval until ctx ends. It returns nil; what fails is logged and tried again.
 func (g *Collector) Run(ctx context.Context) error {
 	for ctx.Err() == nil {
-		r, err := g.Sweep(ctx, false)
+		r, err := g.Sweep(ctx, g.config.DryRun)
 		switch {
 		case ctx.Err() != nil:
 			return nil
 		case err != nil:
-			g.config.Log.Warn("garbage collection did not remove everything", "error", err)
-		case r.Files > 0 || r.Snapshots > 0:
-			g.config.Log.Info("garbage collected", "files", r.Files, "bytes", r.Bytes, "segments", r.Segments, "orphans", r.Orphans, "snapshots", r.Snapshots)
+			g.config.Log.Warn("garbage collection did not come to its end", "error", err)
 		}
+		g.log(r)
 		wait := time.NewTimer(g.config.Interval)
 		select {
 		case <-ctx.Done():
@@ -90,6 +90,21 @@ func (g *Collector) Run(ctx context.Context) error {
 		wait.Stop()
 	}
 	return nil
+}
+
+// log says what a sweep did, or would have done.
+func (g *Collector) log(r Report) {
+	if r.Files == 0 && r.Snapshots == 0 {
+		return
+	}
+	what := "garbage collected"
+	if r.DryRun {
+		what = "garbage that would be collected"
+		for _, key := range r.Keys {
+			g.config.Log.Info("would be removed", "key", key)
+		}
+	}
+	g.config.Log.Info(what, "files", r.Files, "bytes", r.Bytes, "segments", r.Segments, "orphans", r.Orphans, "snapshots", r.Snapshots)
 }
 
 // Sweep removes what may go now and reports it; dryRun only reports. After an error it goes on with the rest where it can, and
@@ -123,8 +138,10 @@ func (g *Collector) Sweep(ctx context.Context, dryRun bool) (Report, error) {
 // sweep is one pass.
 type sweep struct {
 	*Collector
-	dry    bool
-	now    time.Time
+	dry bool
+	now time.Time
+
+	mu     sync.Mutex // guards what follows while segments and builds are worked on, several at once
 	report Report
 
 	// What a dry run would have removed: it looks on as if it had.
@@ -155,11 +172,7 @@ func (w *sweep) remove(ctx context.Context, list []object) error {
 	for i, o := range list {
 		keys[i] = o.key
 	}
-	if w.dry {
-		for _, key := range keys {
-			w.goneKeys[key] = true
-		}
-	} else if len(keys) > 0 {
+	if !w.dry && len(keys) > 0 {
 		if err := w.fault("gc: before files"); err != nil {
 			return err
 		}
@@ -170,8 +183,22 @@ func (w *sweep) remove(ctx context.Context, list []object) error {
 			return err
 		}
 	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	w.report.add(list)
+	if w.dry {
+		for _, key := range keys {
+			w.goneKeys[key] = true
+		}
+	}
 	return nil
+}
+
+// note counts something in the report.
+func (w *sweep) note(count func(*Report)) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	count(&w.report)
 }
 
 // abandoned removes snapshots that nobody finished, and those that were dropped but for some of their files.

@@ -7,29 +7,57 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/snapexport/snapexport/core/metastore"
 	"github.com/snapexport/snapexport/fault"
 	"github.com/snapexport/snapexport/milvus"
 )
 
-// batch is how many segments lose their files before their rows go.
-const batch = 100
+// batch is how many segments lose their files before their rows go, atOnce how many at the same time.
+const (
+	batch  = 100
+	atOnce = 8
+)
+
+// each calls f for the items, several at once, to the end of all, and returns those for which it was done, and the first error.
+func each[T any](ctx context.Context, items []T, f func(T) (done bool, err error)) ([]T, error) {
+	var mu sync.Mutex
+	var out []T
+	var g errgroup.Group // without its context: one failure does not keep the others from being removed
+	g.SetLimit(atOnce)
+	for _, item := range items {
+		g.Go(func() error {
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			done, err := f(item)
+			if done && err == nil {
+				mu.Lock()
+				defer mu.Unlock()
+				out = append(out, item)
+			}
+			return err
+		})
+	}
+	err := g.Wait()
+	return out, err
+}
 
 // segments removes the files of dropped segments, then their rows.
 func (w *sweep) segments(ctx context.Context) (first error) {
 	for chunk := range slices.Chunk(w.store.DroppedSegments(), batch) {
+		done, err := each(ctx, chunk, func(seg *metastore.Segment) (bool, error) { return w.segment(ctx, seg) })
+		if first == nil {
+			first = err
+		}
 		var gone []milvus.SegmentID
-		for _, seg := range chunk {
-			done, err := w.segment(ctx, seg)
-			if err != nil && first == nil {
-				first = err
-			}
-			if err == nil && done {
-				gone = append(gone, seg.ID)
-				w.gone[seg.ID] = true
-				w.report.Segments++
-			}
+		for _, seg := range done {
+			gone = append(gone, seg.ID)
+			w.gone[seg.ID] = true
+			w.report.Segments++
 		}
 		if !w.dry && len(gone) > 0 {
 			if err := w.store.ForgetSegments(ctx, gone...); err != nil {
@@ -46,7 +74,7 @@ func (w *sweep) segments(ctx context.Context) (first error) {
 // segment removes one segment's files. done is false if they stay.
 func (w *sweep) segment(ctx context.Context, seg *metastore.Segment) (done bool, err error) {
 	if w.young(seg.DroppedAt) {
-		w.report.Waiting++
+		w.note(func(r *Report) { r.Waiting++ })
 		return false, nil
 	}
 	files, err := w.filesOf(ctx, seg)
@@ -56,10 +84,10 @@ func (w *sweep) segment(ctx context.Context, seg *metastore.Segment) (done bool,
 	segments, builds, loaded := w.snapshots.References(seg.Collection)
 	switch {
 	case !loaded:
-		w.report.blocked[seg.Collection] = true
+		w.note(func(r *Report) { r.blocked[seg.Collection] = true })
 		return false, nil
 	case segments[seg.ID]:
-		w.report.Kept++
+		w.note(func(r *Report) { r.Kept++ })
 		return false, nil
 	}
 	for i := range seg.Indexes {
@@ -125,7 +153,7 @@ func (w *sweep) named(out []object, key string, size int64) []object {
 	}
 	if w.config.Root != "" && !strings.HasPrefix(key, w.config.Root+"/") {
 		w.config.Log.Warn("a dropped segment's file outside of the root stays", "key", key)
-		w.report.Ignored++
+		w.note(func(r *Report) { r.Ignored++ })
 		return out
 	}
 	return append(out, object{key, size})
@@ -147,27 +175,12 @@ func (w *sweep) buildFiles(x *milvus.IndexFiles) []object {
 // builds removes the files of dropped indexes whose segments go on.
 func (w *sweep) builds(ctx context.Context) (first error) {
 	for chunk := range slices.Chunk(w.store.DroppedBuilds(), batch) {
+		done, err := each(ctx, chunk, func(d metastore.DroppedBuild) (bool, error) { return w.build(ctx, &d) })
+		if first == nil {
+			first = err
+		}
 		var gone []milvus.BuildID
-		for _, d := range chunk {
-			if w.young(d.DroppedAt) {
-				w.report.Waiting++
-				continue
-			}
-			_, builds, loaded := w.snapshots.References(d.Collection)
-			switch {
-			case !loaded:
-				w.report.blocked[d.Collection] = true
-				continue
-			case builds[d.Files.Build]:
-				w.report.Kept++
-				continue
-			}
-			if err := w.remove(ctx, w.buildFiles(&d.Files)); err != nil {
-				if first == nil {
-					first = err
-				}
-				continue
-			}
+		for _, d := range done {
 			gone = append(gone, d.Files.Build)
 			w.goneBuilds[d.Files.Build] = true
 			w.report.Builds++
@@ -182,4 +195,22 @@ func (w *sweep) builds(ctx context.Context) (first error) {
 		}
 	}
 	return first
+}
+
+// build removes the files of one dropped index of a segment. done is false if they stay.
+func (w *sweep) build(ctx context.Context, d *metastore.DroppedBuild) (done bool, err error) {
+	if w.young(d.DroppedAt) {
+		w.note(func(r *Report) { r.Waiting++ })
+		return false, nil
+	}
+	_, builds, loaded := w.snapshots.References(d.Collection)
+	switch {
+	case !loaded:
+		w.note(func(r *Report) { r.blocked[d.Collection] = true })
+		return false, nil
+	case builds[d.Files.Build]:
+		w.note(func(r *Report) { r.Kept++ })
+		return false, nil
+	}
+	return true, w.remove(ctx, w.buildFiles(&d.Files))
 }

@@ -1,10 +1,15 @@
 package gc
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -253,6 +258,60 @@ func TestDeleteFails(t *testing.T) {
 		t.Errorf("%d segments have rows", len(d))
 	}
 	w.sweep(Report{Owned: true, Segments: 1, Files: 6})
+}
+
+// TestSeveralAtOnce removes the files of several segments at the same time, of a bounded number.
+func TestSeveralAtOnce(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	var all []milvus.SegmentID
+	for id := milvus.SegmentID(1001); id < 1031; id++ {
+		w.add(id)
+		all = append(all, id)
+	}
+	w.add(2000, all...)
+	w.later()
+	var now, most atomic.Int64
+	slow := faultstore.New(w.files, faultstore.Rule{When: faultstore.On(faultstore.Delete), Do: faultstore.Effect{
+		Before: func(context.Context, faultstore.Call) error {
+			n := now.Add(1)
+			for m := most.Load(); n > m && !most.CompareAndSwap(m, n); m = most.Load() {
+			}
+			time.Sleep(5 * time.Millisecond)
+			return nil
+		},
+		After: func(faultstore.Call) error { now.Add(-1); return nil },
+	}})
+	r, err := New(w.store, slow, w.snapshots, w.config).Sweep(ctx, false)
+	if err != nil || r.Segments != 30 || r.Files != 30*6 || len(r.Keys) != r.Files || len(w.store.DroppedSegments()) != 0 {
+		t.Errorf("%d segments, %d files, %d keys, %d segments left: %v", r.Segments, r.Files, len(r.Keys), len(w.store.DroppedSegments()), err)
+	}
+	if m := most.Load(); m < 2 || m > atOnce {
+		t.Errorf("%d at once", m)
+	}
+}
+
+// TestDryRun: Run with DryRun says what would go and removes nothing.
+func TestDryRun(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.add(1001)
+	w.add(1002, 1001)
+	w.later()
+	before := w.keys()
+	var log bytes.Buffer
+	w.config.DryRun, w.config.Interval, w.config.Log = true, time.Hour, slog.New(slog.NewTextHandler(&log, nil))
+	run, stop := context.WithTimeout(ctx, 300*time.Millisecond)
+	defer stop()
+	w.check(w.Collector.Run(run))
+	if after := w.keys(); !slices.Equal(after, before) || len(w.store.DroppedSegments()) != 1 {
+		t.Errorf("%d files of %d are left", len(after), len(before))
+	}
+	for _, want := range []string{"would be removed\" key=files/insert_log/100/201/1001/100/7", "garbage that would be collected\" files=6"} {
+		if !strings.Contains(log.String(), want) {
+			t.Errorf("no %q in\n%s", want, &log)
+		}
+	}
 }
 
 // TestRun sweeps until its context ends.

@@ -19,7 +19,7 @@ type Report struct {
 	Orphans   int                   `json:"orphans"`           // files that no metadata named, among Files
 	Files     int                   `json:"files"`             //
 	Bytes     int64                 `json:"bytes"`             // as recorded, or as the store says
-	Keys      []string              `json:"keys,omitempty"`    // the first 1000 of the files
+	Keys      []string              `json:"keys,omitempty"`    // 1000 of the files at most
 	Kept      int                   `json:"kept"`              // dropped segments, builds and orphans that snapshots need
 	Waiting   int                   `json:"waiting"`           // of whatever kind, within their grace time
 	Ignored   int                   `json:"ignored"`           // files with names that are not Milvus's
@@ -39,6 +39,7 @@ func (r *Report) add(list []object) {
 }
 
 func (r *Report) finish() {
+	slices.Sort(r.Keys)
 	r.Blocked = slices.Sorted(maps.Keys(r.blocked))
 	r.blocked = nil
 }

@@ -30,6 +30,18 @@ func (s *Service) Recover(ctx context.Context) error {
 	return g.Wait()
 }
 
+// LoadReferences reads what every snapshot refers to and removes nothing. It tries all and returns the first error.
+func (s *Service) LoadReferences(ctx context.Context) error {
+	var g errgroup.Group // as in Recover
+	g.SetLimit(fileWorkers)
+	for _, info := range s.store.AllSnapshots() {
+		if info.State == pb.SnapshotState_SnapshotStateCommitted {
+			g.Go(func() error { return s.loadReferences(ctx, info) })
+		}
+	}
+	return g.Wait()
+}
+
 // loadReferences reads what one snapshot refers to: from its metadata, or from its manifests where that does not say.
 func (s *Service) loadReferences(ctx context.Context, info *pb.SnapshotInfo) error {
 	id := milvus.SnapshotID(info.Id)
