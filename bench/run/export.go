@@ -144,7 +144,7 @@ func scalingSection(o options, d *dataset) *section {
 
 // memorySection exports within a tenth of the snapshot.
 func memorySection(o options, d *dataset, out string) *section {
-	const least = 128 // MiB: what the command takes at least
+	const least = 130 // MiB: a little more than the command takes at least
 	times := float64(d.VectorBytes) / (least << 20)
 	s := &section{
 		id: "memory", data: d, out: out, title: fmt.Sprintf("Memory: --memory %dMiB, vectors of %.1f times that: %s", least, times, d.title()),

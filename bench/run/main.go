@@ -8,6 +8,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -24,7 +25,7 @@ type options struct {
 	data, binary, python, gateway, milvus, shm string
 	name, results, readme                      string
 	runs, slow                                 int
-	spark                                      bool
+	spark, add                                 bool
 	only, sections, render, remark             string
 }
 
@@ -35,6 +36,7 @@ func main() {
 	flag.StringVar(&o.python, "python", ".tools/venv/bin/python", "`interpreter` with pyarrow, DuckDB and matplotlib")
 	flag.StringVar(&o.gateway, "versitygw", ".tools/bin/versitygw", "S3 `server`; \"\" leaves S3 out")
 	flag.StringVar(&o.milvus, "milvus", ".tools/milvus-venv/bin/python", "`interpreter` with the genuine Milvus; \"\" leaves its clients out")
+	flag.BoolVar(&o.add, "add", false, "keep the sections of the results of that name which are not measured now")
 	flag.StringVar(&o.shm, "tmpfs", "/dev/shm", "`folder` in memory for measuring how workers scale; \"\" leaves that out")
 	flag.StringVar(&o.name, "name", "local", "`name` of the results")
 	flag.StringVar(&o.results, "results", "bench/results", "`folder` of results")
@@ -70,24 +72,51 @@ func run(ctx context.Context, o options) error {
 		return err
 	}
 	defer os.RemoveAll(out)
+	before, err := o.before()
+	if err != nil {
+		return err
+	}
 	known := comparisons{}
+	var failed []error
 	for _, s := range plan(o, sets, out) {
 		if !o.wants(s) {
+			if i := slices.IndexFunc(before, func(old Section) bool { return old.ID == s.id }); i >= 0 {
+				r.Sections = append(r.Sections, before[i])
+			}
 			continue
 		}
 		begun := time.Now()
 		done, err := s.measure(ctx, o, known)
-		if err != nil {
-			return fmt.Errorf("%s: %w", s.id, err)
+		if ctx.Err() != nil {
+			return err
+		}
+		if err != nil { // the others count all the same
+			failed = append(failed, fmt.Errorf("%s: %w", s.id, err))
+			fmt.Fprintf(os.Stderr, "%s: %v\n", s.id, err)
+			continue
 		}
 		fmt.Fprintf(os.Stderr, "%s: %.0f s\n", s.id, time.Since(begun).Seconds())
 		r.Sections = append(r.Sections, done)
 	}
 	if len(r.Sections) == 0 {
-		return fmt.Errorf("nothing to measure in %s", o.data)
+		return errors.Join(append(failed, fmt.Errorf("nothing was measured in %s", o.data))...)
 	}
 	r.Took = time.Since(r.Begun).Round(time.Second).Seconds()
-	return r.write(ctx, o)
+	return errors.Join(append(failed, r.write(ctx, o))...)
+}
+
+// before returns the sections of the results that a run adds to.
+func (o options) before() ([]Section, error) {
+	if !o.add {
+		return nil, nil
+	}
+	b, err := os.ReadFile(filepath.Join(o.results, o.name+".json"))
+	if err != nil {
+		return nil, err
+	}
+	var r Results
+	err = json.Unmarshal(b, &r)
+	return r.Sections, err
 }
 
 // wants tells whether the section is to be measured, and leaves out its cases that are not.
