@@ -37,5 +37,11 @@
 // chain) only; redirects to another origin are not followed, link-local addresses are refused unless the endpoint names one,
 // and http is used only where the endpoint says http.
 //
+// # Reading from S3
+//
+// Objects are read by requests of our own, which the SDK's client gives their place, credentials and signature but not its chain
+// of middleware: of small objects that would be most of the work. What it can't say beforehand (access points, directory buckets,
+// other signatures) it reads itself. Everything else goes through it.
+//
 // All stores may be used by several goroutines. Nothing here prints or reads flags.
 package objstore

@@ -1,6 +1,11 @@
 package objstore
 
-import "context"
+import (
+	"context"
+	"net/http"
+
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+)
 
 // SetCopyPart makes server-side copies of more than n bytes go by parts of n bytes.
 func SetCopyPart(s Store, n int64) { bare(s).(*s3Store).copyPart = n }
@@ -29,4 +34,32 @@ func RoundTrip(endpoint, url string) error {
 		r.Body.Close()
 	}
 	return err
+}
+
+// Requests returns the requests for an object that are sent directly, nil if none is, and by the SDK.
+func Requests(ctx context.Context, settings Settings, in *s3.GetObjectInput) (direct, sdk *http.Request, err error) {
+	srv, err := newServer(ctx, settings.withDefaults(), RetryPolicy{})
+	if err != nil {
+		return nil, nil, err
+	}
+	var last sent
+	client := s3.New(srv.client.Options(), func(o *s3.Options) { o.HTTPClient = &last })
+	d := newDirect(ctx, client.Options(), *in.Bucket)
+	if d == nil {
+		return nil, nil, nil
+	}
+	if _, err = d.get(ctx, in); err != nil {
+		return nil, nil, err
+	}
+	direct = last.request
+	_, err = client.GetObject(ctx, in)
+	return direct, last.request, err
+}
+
+// sent keeps the last request and answers with nothing.
+type sent struct{ request *http.Request }
+
+func (s *sent) Do(r *http.Request) (*http.Response, error) {
+	s.request = r
+	return &http.Response{StatusCode: 200, Header: http.Header{}, Body: http.NoBody, Request: r}, nil
 }

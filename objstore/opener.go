@@ -102,5 +102,5 @@ func (o *Opener) bucket(ctx context.Context, name string) (Store, error) {
 		}
 		o.servers[key] = srv
 	}
-	return &s3Store{server: srv, bucket: name}, nil
+	return &s3Store{server: srv, bucket: name, direct: newDirect(ctx, srv.client.Options(), name)}, nil
 }

@@ -120,6 +120,7 @@ func noCredentials(format string, args ...any) error {
 type s3Store struct {
 	*server
 	bucket string
+	direct *direct // nil: objects are read through the client
 }
 
 func (s *s3Store) URI() string { return "s3://" + s.bucket }

@@ -51,6 +51,13 @@ func quotedTag(etag string) *string {
 	return aws.String(`"` + etag + `"`)
 }
 
+func (s *s3Store) get(ctx context.Context, in *s3.GetObjectInput) (*s3.GetObjectOutput, error) {
+	if s.direct != nil {
+		return s.direct.get(ctx, in)
+	}
+	return s.client.GetObject(ctx, in)
+}
+
 func (s *s3Store) ReadAll(ctx context.Context, key string, limit int64) ([]byte, Object, error) {
 	const op = "read"
 	if err := CheckKey(key); err != nil {
@@ -58,7 +65,7 @@ func (s *s3Store) ReadAll(ctx context.Context, key string, limit int64) ([]byte,
 	}
 	watched, extend, stop := watch(ctx, 0, slowest)
 	defer stop()
-	r, err := s.client.GetObject(watched, &s3.GetObjectInput{Bucket: &s.bucket, Key: &key})
+	r, err := s.get(watched, &s3.GetObjectInput{Bucket: &s.bucket, Key: &key})
 	if err != nil {
 		return nil, Object{}, s.fail(ctx, op, key, slow(watched, err))
 	}
@@ -124,7 +131,7 @@ func (s *s3Store) ReadRange(ctx context.Context, key string, off, n int64, etag 
 	}
 	watched, extend, stop := watch(ctx, 0, slowest)
 	defer stop()
-	r, err := s.client.GetObject(watched, in)
+	r, err := s.get(watched, in)
 	if err != nil {
 		return nil, s.failRange(ctx, op, key, off, n, etag, slow(watched, err))
 	}
