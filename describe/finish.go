@@ -18,7 +18,7 @@ func (s *Snapshot) finish(ctx context.Context, object string, opts Options) erro
 		return fault.Place(err, object)
 	}
 	known := s.fieldIDs()
-	files := make(map[milvus.FileRef]listing)
+	files := make(map[milvus.FileRef]listing, insertLogs(s.Segments))
 	for i := range s.Segments {
 		seg := &s.Segments[i]
 		if err := CheckSegment(seg, opts.Vortex); err != nil {
@@ -45,6 +45,15 @@ func (s *Snapshot) fieldIDs() map[milvus.FieldID]bool {
 		}
 	}
 	return known
+}
+
+func insertLogs(segments []milvus.Segment) (n int) {
+	for i := range segments {
+		for _, log := range segments[i].Binlogs {
+			n += len(log.Binlogs)
+		}
+	}
+	return n
 }
 
 // listing is where an insert log was listed last.

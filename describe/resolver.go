@@ -69,6 +69,9 @@ func (r *Resolver) locate(ref reference, path string) (milvus.FileRef, error) {
 func (r *Resolver) locateOwn(ref reference, path string) (milvus.FileRef, error) {
 	if !r.recorded.local {
 		if rest, ok := below(ref.key, r.recorded.key); ok {
+			if r.own.prefix == r.recorded.key {
+				return milvus.FileRef{Bucket: r.own.bucket, Key: ref.key}, nil // most often, and without a copy
+			}
 			return milvus.FileRef{Bucket: r.own.bucket, Key: join(r.own.prefix, rest)}, nil
 		}
 	}

@@ -3,6 +3,7 @@ package snapfile
 import (
 	"encoding/binary"
 	"math"
+	"slices"
 	"strconv"
 	"unicode/utf8"
 
@@ -17,6 +18,7 @@ type wire struct {
 	writing bool
 	version int
 	buf     []byte // what is read, or what was written
+	text    string // of what is read, once a string has been: strings are most of a manifest and share it
 	off     int    // of the next byte to read
 	err     error
 }
@@ -118,7 +120,10 @@ func (w *wire) string(v *string) {
 		w.corrupt("a string is not UTF-8")
 		return
 	}
-	*v = string(b)
+	if w.text == "" {
+		w.text = string(w.buf)
+	}
+	*v = w.text[w.off-len(b) : w.off]
 }
 
 func (w *wire) take() []byte {
@@ -150,12 +155,13 @@ func array[T any](w *wire, items *[]T, least int, item func(*T)) {
 			return
 		}
 		start := w.off
+		*items = slices.Grow(*items, int(min(n, blockItems)))
 		for range n {
-			var v T
-			if item(&v); w.err != nil {
+			var none T
+			*items = append(*items, none)
+			if item(&(*items)[len(*items)-1]); w.err != nil {
 				return
 			}
-			*items = append(*items, v)
 		}
 		if size >= 0 && w.off-start != size {
 			w.corrupt("a block of %d items has %d bytes where %d are declared", n, w.off-start, size)
