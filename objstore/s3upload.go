@@ -2,6 +2,7 @@ package objstore
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -83,8 +84,8 @@ func (u *s3Upload) send() (err error) {
 			return err
 		}
 	}
-	if u.sendCtx.Err() != nil { // a part failed
-		return u.group.Wait()
+	if err := u.sendCtx.Err(); err != nil { // a part failed, or the caller gave up
+		return cmp.Or(u.group.Wait(), error(u.store.fail(u.sendCtx, "upload", u.key, err)))
 	}
 	part, n, done := u.part, u.filled, &types.CompletedPart{PartNumber: aws.Int32(int32(len(u.parts) + 1))}
 	u.parts = append(u.parts, done)
