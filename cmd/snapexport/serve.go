@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/snapexport/snapexport/core/server"
 	"github.com/snapexport/snapexport/milvus"
@@ -33,6 +34,7 @@ type serveFlags struct {
 	restoreBy              string
 	noFsync, exports       bool
 	gcInterval, gcGrace    time.Duration
+	gcDryRun               bool
 	auth, anyone           bool
 	passwordFile           string
 	certificate, key, logs string
@@ -76,18 +78,15 @@ metadata gives the key of the metadata file, as Milvus does.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.serve(cmd.Context(), f) },
 	}
 	f.register(cmd)
-	return []*cobra.Command{cmd}
+	return []*cobra.Command{cmd, a.gcCommand()}
 }
 
-func (f *serveFlags) register(cmd *cobra.Command) {
-	v := cmd.Flags()
+// registerPlace registers what says where the server's data are.
+func (f *serveFlags) registerPlace(v *pflag.FlagSet) {
 	v.StringVar(&f.data, "data", "snapexport-data", "`DIR` of etcd, the write-ahead log and, unless --bucket says otherwise, the bucket")
 	v.StringVar(&f.bucket, "bucket", "", "`PLACE` of the files, s3://BUCKET or a directory (default: bucket below --data)")
 	v.StringVar(&f.root, "root", "files", "`PREFIX` of all keys in the bucket")
-	v.StringVar(&f.address, "address", "127.0.0.1:19530", "`HOST:PORT` to listen on; port 0 takes a free one")
-	v.StringVar(&f.metrics, "metrics", "127.0.0.1:9091", "`HOST:PORT` of /healthz and /metrics (HTTP, no authorization); empty for none")
 	v.StringSliceVar(&f.etcd, "etcd", nil, "`HOST:PORT,...` of an etcd cluster to use instead of the embedded one")
-	v.StringVar(&f.etcdListen, "etcd-listen", "", "`HOST:PORT` on which other programs may read the embedded etcd (default: none may)")
 	v.StringVar(&f.etcdUser, "etcd-user", "", "`NAME` of the user of --etcd; the password is in --etcd-password-file or SNAPEXPORT_ETCD_PASSWORD")
 	v.StringVar(&f.etcdPassword, "etcd-password-file", "", "`FILE` with the password of --etcd-user")
 	v.BoolVar(&f.etcdTLS.on, "etcd-tls", false, "encrypt connections to --etcd; the files below imply it")
@@ -95,6 +94,14 @@ func (f *serveFlags) register(cmd *cobra.Command) {
 	v.StringVar(&f.etcdTLS.certificate, "etcd-cert", "", "`FILE` with the certificate that is shown to etcd (PEM)")
 	v.StringVar(&f.etcdTLS.key, "etcd-key", "", "`FILE` with its key (PEM)")
 	v.StringVar(&f.etcdRoot, "etcd-root", "", "`PREFIX` of the keys in etcd (default: by-dev/meta, as Milvus)")
+}
+
+func (f *serveFlags) register(cmd *cobra.Command) {
+	v := cmd.Flags()
+	f.registerPlace(v)
+	v.StringVar(&f.address, "address", "127.0.0.1:19530", "`HOST:PORT` to listen on; port 0 takes a free one")
+	v.StringVar(&f.metrics, "metrics", "127.0.0.1:9091", "`HOST:PORT` of /healthz and /metrics (HTTP, no authorization); empty for none")
+	v.StringVar(&f.etcdListen, "etcd-listen", "", "`HOST:PORT` on which other programs may read the embedded etcd (default: none may)")
 	v.StringVar(&f.storage, "storage-version", "2", "`VERSION` of the format of new segments: 1 (binlogs), 2 (packed Parquet) or 3 (manifests)")
 	v.StringVar(&f.restoreBy, "restore-by", "auto", "`HOW` restores copy files within a directory: auto (reflinks where the file system has them, else copy), copy, reflink, or link, which gives the snapshot's own files second names")
 	v.BoolVar(&f.noFsync, "no-fsync", false, "do not wait for the disk: faster, and a crash of the machine may lose what was acknowledged")
@@ -102,6 +109,7 @@ func (f *serveFlags) register(cmd *cobra.Command) {
 	v.BoolVar(&f.exports, "export-on-snapshot", false, "make the table of every snapshot, as 'snapexport export milvus://...' does, in the background")
 	v.DurationVar(&f.gcInterval, "gc-interval", time.Hour, "`TIME` between two garbage collections; 0 for none")
 	v.DurationVar(&f.gcGrace, "gc-grace", 3*time.Hour, "`TIME` that files stay after they were dropped, or written without being used; at least 1m")
+	v.BoolVar(&f.gcDryRun, "gc-dry-run", false, "remove no garbage: the log says what would go")
 	v.BoolVar(&f.auth, "auth", false, "clients must authenticate")
 	v.StringVar(&f.passwordFile, "root-password-file", "", "`FILE` with root's password; implies --auth")
 	v.StringVar(&f.certificate, "tls-cert", "", "`FILE` with the server's certificate chain (PEM)")

@@ -42,8 +42,8 @@ type core struct {
 	bucket    objstore.Location
 }
 
-// openCore opens the parts from the bottom up, and finishes or undoes what a crash left.
-func (a *app) openCore(ctx context.Context, s *serveSettings) (_ *core, err error) {
+// openStores opens the files, the metadata and what knows of snapshots.
+func (a *app) openStores(ctx context.Context, s *serveSettings) (_ *core, err error) {
 	c := &core{}
 	defer func() {
 		if err != nil {
@@ -64,6 +64,20 @@ func (a *app) openCore(ctx context.Context, s *serveSettings) (_ *core, err erro
 		config.Watcher = c.exporter
 	}
 	c.snapshots = snapshot.New(c.meta, c.files, config)
+	return c, nil
+}
+
+// openCore opens the parts from the bottom up, and finishes or undoes what a crash left.
+func (a *app) openCore(ctx context.Context, s *serveSettings) (_ *core, err error) {
+	c, err := a.openStores(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			_ = c.close() // the first error counts
+		}
+	}()
 	if c.engine, err = engine.Open(ctx, c.meta, c.files, engine.Config{
 		Dir: s.data, Root: s.root, StorageVersion: s.storage, NoFsync: s.noFsync, CacheBytes: a.budget.Total() / 2, Now: a.now, Log: s.log, Fault: a.fault, Protected: c.snapshots.Protected,
 	}); err != nil {
@@ -165,7 +179,7 @@ func (a *app) listen(ctx context.Context, s *serveSettings, c *core) error {
 		group.Go(func() error { return untilDone(ctx, c.exporter.run(ctx)) })
 	}
 	if s.gcInterval > 0 {
-		collector := gc.New(c.meta, c.files, c.snapshots, gc.Config{Root: s.root, Grace: s.gcGrace, Interval: s.gcInterval, Now: a.now, Log: s.log, Fault: a.fault})
+		collector := gc.New(c.meta, c.files, c.snapshots, gc.Config{Root: s.root, Grace: s.gcGrace, Interval: s.gcInterval, DryRun: s.gcDryRun, Now: a.now, Log: s.log, Fault: a.fault})
 		group.Go(func() error { return untilDone(ctx, collector.Run(ctx)) })
 	}
 	err = group.Wait()

@@ -12,7 +12,7 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// TestServerGuideSettings: the tables of docs/guide/server.md have every flag of serve and snapshot with its default, and no other.
+// TestServerGuideSettings: the tables of docs/guide/server.md have every flag of serve, snapshot and gc with its default, and no other.
 func TestServerGuideSettings(t *testing.T) {
 	t.Parallel()
 	guide, err := os.ReadFile("../../docs/guide/server.md")
@@ -46,7 +46,7 @@ func TestServerGuideSettings(t *testing.T) {
 		}
 	}
 	for _, c := range root.Commands() {
-		if c.Name() == "serve" || c.Name() == "snapshot" {
+		if c.Name() == "serve" || c.Name() == "snapshot" || c.Name() == "gc" {
 			visit(c)
 		}
 	}
