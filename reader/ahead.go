@@ -10,6 +10,7 @@ import (
 
 	"github.com/snapexport/snapexport/buffer"
 	"github.com/snapexport/snapexport/format/packed"
+	"github.com/snapexport/snapexport/milvus"
 )
 
 // Of each file of a column group the wanted chunks are read in blocks, in the order in which they lie there: the chunks of
@@ -27,7 +28,7 @@ func (s *Scan) blockBytes() int64 { return max(leastBlock, min(mostBlock, s.opts
 // block is a range of a file that is read with one request.
 type block struct {
 	start, end int64
-	users      int // columns that are still to take something from it
+	users      []milvus.FieldID // whose columns are still to take something from it; nobody else may
 
 	done chan struct{} // nil: not asked for; closed: body or err is there
 	body []byte
@@ -45,45 +46,52 @@ type ahead struct {
 
 // extent is where a chunk lies, and whose it is.
 type extent struct {
-	column     int
+	field      milvus.FieldID
 	start, end int64
 }
 
-// newAhead plans blocks of at most most bytes of the chunks of columns in row groups. Chunks that are larger are in none.
-func newAhead(f *packed.File, columns, groups []int, most int64) *ahead {
+// newAhead plans blocks of at most most bytes of the chunks of fields in row groups. Chunks that are larger are in none.
+func newAhead(f *packed.File, fields []milvus.Field, groups []int, most int64) *ahead {
 	var chunks []extent
-	for _, g := range groups {
-		for _, c := range columns {
-			start, end := f.RowGroups()[g].Chunks[c].Range()
+	for _, field := range fields {
+		column, ok := f.Find(field)
+		if !ok {
+			continue // whoever reads it says so
+		}
+		for _, g := range groups {
+			start, end := f.RowGroups()[g].Chunks[column].Range()
 			if end > start && end-start <= most {
-				chunks = append(chunks, extent{c, start, end})
+				chunks = append(chunks, extent{field.ID, start, end})
 			}
 		}
 	}
-	slices.SortFunc(chunks, func(a, b extent) int { return cmp.Compare(a.start, b.start) })
-	a := &ahead{}
-	var last *block
-	taken := map[int]bool{} // columns that use the last block
-	for _, c := range chunks {
-		if last == nil || c.start < last.start || c.start-last.end > blockGap || max(c.end, last.end)-last.start > most {
-			if last != nil && c.start < last.end {
-				continue // chunks that overlap are no file of Milvus's; they are read as they come
-			}
-			last = &block{start: c.start, end: c.end}
-			a.blocks = append(a.blocks, last)
-			clear(taken)
-		}
-		last.end = max(last.end, c.end)
-		if !taken[c.column] {
-			taken[c.column] = true
-			last.users++
-		}
-	}
-	return a
+	return &ahead{blocks: blocksOf(chunks, most)}
 }
 
-// get returns the block that holds the n bytes at off, when it has been read, and has the next ones read; nil if none does.
-func (a *ahead) get(off int64, n int) (*block, error) {
+// blocksOf joins neighbouring chunks. Those that overlap are no file of Milvus's: they are read as they come, since whoever
+// decodes a chunk in a block may overwrite it.
+func blocksOf(chunks []extent, most int64) (blocks []*block) {
+	slices.SortFunc(chunks, func(a, b extent) int { return cmp.Compare(a.start, b.start) })
+	var last *block
+	for _, c := range chunks {
+		if last != nil && c.start < last.end {
+			continue
+		}
+		if last == nil || c.start-last.end > blockGap || c.end-last.start > most {
+			last = &block{start: c.start}
+			blocks = append(blocks, last)
+		}
+		last.end = c.end
+		if !slices.Contains(last.users, c.field) {
+			last.users = append(last.users, c.field)
+		}
+	}
+	return blocks
+}
+
+// get returns the block that holds the n bytes at off for the field, when it has been read, and has the next ones read; nil if
+// none does.
+func (a *ahead) get(field milvus.FieldID, off int64, n int) (*block, error) {
 	i, found := slices.BinarySearchFunc(a.blocks, off, func(b *block, off int64) int {
 		switch {
 		case off < b.start:
@@ -93,7 +101,7 @@ func (a *ahead) get(off int64, n int) (*block, error) {
 		}
 		return 0
 	})
-	if !found || off+int64(n) > a.blocks[i].end {
+	if !found || off+int64(n) > a.blocks[i].end || !slices.Contains(a.blocks[i].users, field) {
 		return nil, nil
 	}
 	for _, b := range a.blocks[i:min(len(a.blocks), i+1+blocksAhead)] {
@@ -111,9 +119,10 @@ func (a *ahead) get(off int64, n int) (*block, error) {
 	return b, b.err
 }
 
-// leave ends a column's use of the block.
-func (a *ahead) leave(b *block) {
-	if b.users--; b.users > 0 {
+// leave ends the field's use of the block.
+func (a *ahead) leave(b *block, field milvus.FieldID) {
+	b.users = slices.DeleteFunc(b.users, func(f milvus.FieldID) bool { return f == field })
+	if len(b.users) > 0 {
 		return
 	}
 	if a.reuse {
@@ -122,14 +131,15 @@ func (a *ahead) leave(b *block) {
 	b.body = nil
 }
 
-// lender hands the blocks of a file to one column. It implements pages.Lender.
+// lender hands the blocks of a file to the column of one field. It implements pages.Lender.
 type lender struct {
 	ahead *ahead
+	field milvus.FieldID
 	held  *block
 }
 
 func (l *lender) Lend(off int64, n int) ([]byte, int64, error) {
-	b, err := l.ahead.get(off, n)
+	b, err := l.ahead.get(l.field, off, n)
 	if err != nil || b == nil {
 		return nil, 0, err
 	}
@@ -143,7 +153,7 @@ func (l *lender) Lend(off int64, n int) ([]byte, int64, error) {
 // end gives up the block at hand.
 func (l *lender) end() {
 	if l.held != nil {
-		l.ahead.leave(l.held)
+		l.ahead.leave(l.held, l.field)
 		l.held = nil
 	}
 }

@@ -102,7 +102,7 @@ func (c *groupColumn) advance() error {
 		c.pages.Reuse()
 	}
 	if g.reads != nil {
-		c.lender = lender{ahead: g.readAhead(i, f, groups)}
+		c.lender = lender{ahead: g.readAhead(i, f, groups), field: c.field.ID}
 		c.pages.Borrow(&c.lender)
 	}
 	return nil
@@ -128,13 +128,7 @@ func (c *groupColumn) rowGroups(f *packed.File) []int {
 // readAhead returns what reads blocks of file i for all columns, which want the same rows.
 func (g *group) readAhead(i int, f *packed.File, groups []int) *ahead {
 	if g.aheads[i] == nil {
-		var columns []int
-		for _, field := range g.held {
-			if c, ok := f.Find(field); ok {
-				columns = append(columns, c)
-			}
-		}
-		a := newAhead(f, columns, groups, g.scan.blockBytes())
+		a := newAhead(f, g.held, groups, g.scan.blockBytes())
 		a.ctx, a.reads, a.reader, a.reuse = g.ctx, g.reads, g.bytes[i], g.scan.opts.Reuse
 		g.aheads[i] = a
 	}
