@@ -192,6 +192,7 @@ func (s *Scan) addDeletes(ctx context.Context, group []milvus.Binlog, set *delta
 	if err := g.Wait(); err != nil {
 		return err
 	}
+	grow(set, deletes)
 	for i, d := range deletes {
 		counts.Bytes += bytes[i]
 		add(set, d)
@@ -199,6 +200,20 @@ func (s *Scan) addDeletes(ctx context.Context, group []milvus.Binlog, set *delta
 	s.deletes.Add(set.Entries() - entries)
 	s.deletesAfterCut.Add(set.AfterCut() - afterCut)
 	return nil
+}
+
+// grow makes room for what is added next.
+func grow(set *deltamerge.Set, all []*deltalog.Deletes) {
+	ints, texts, text := 0, 0, 0
+	for _, d := range all {
+		if d.Strings != nil {
+			texts, text = texts+d.Len(), text+len(d.Strings.ValueBytes())
+		} else {
+			ints += d.Len()
+		}
+	}
+	set.GrowInt64(ints)
+	set.GrowStrings(texts, text)
 }
 
 func add(set *deltamerge.Set, d *deltalog.Deletes) {

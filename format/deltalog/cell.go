@@ -2,6 +2,7 @@ package deltalog
 
 import (
 	"bytes"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"io"
@@ -9,11 +10,31 @@ import (
 	"strconv"
 	"unicode/utf8"
 
+	"github.com/apache/arrow-go/v18/arrow/array"
+
 	"github.com/snapexport/snapexport/milvus"
 )
 
 // maxShown bounds how much of a bad cell an error repeats.
 const maxShown = 80
+
+// addCells decodes a part of a file with one text column.
+func (b *builder) addCells(cells *array.Binary) error {
+	text, ends := cells.ValueBytes(), cells.ValueOffsets()
+	nulls := cells.NullN() > 0
+	for i := range cells.Len() {
+		if nulls && cells.IsNull(i) {
+			return corrupt("row %d is NULL", b.row())
+		}
+		cell := text[ends[i]-ends[0] : ends[i+1]-ends[0]]
+		if pk, ts, ok := scanInts(cell); ok && b.pkType == milvus.TypeInt64 {
+			b.ints, b.ts = append(b.ints, pk), append(b.ts, ts)
+		} else if err := b.addCell(cell); err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
 // addCell decodes one cell of a file with one text column: a JSON object, or the older "pk,ts".
 func (b *builder) addCell(cell []byte) error {
@@ -63,7 +84,13 @@ func scanCell(cell []byte) (pk []byte, isText bool, ts uint64, ok bool) {
 	if rest, ok = bytes.CutPrefix(rest, []byte(`,"ts":`)); !ok {
 		return nil, false, 0, false
 	}
-	if rest, ok = bytes.CutSuffix(rest, end); !ok || !jsonInteger(rest) {
+	if rest, ok = bytes.CutSuffix(rest, end); !ok {
+		return nil, false, 0, false
+	}
+	if v, n := digits(rest); n > 0 && n == len(rest) {
+		return pk, isText, v, true
+	}
+	if !jsonInteger(rest) {
 		return nil, false, 0, false
 	}
 	ts, ok = parseUint(rest)
@@ -103,6 +130,14 @@ func scanInts(cell []byte) (pk int64, ts uint64, ok bool) {
 
 // digits reads a JSON number without sign, fraction and exponent; n is its length, 0 if there is none or it may be too large.
 func digits(b []byte) (v uint64, n int) {
+	for len(b)-n >= 8 {
+		eight, ok := eightDigits(binary.LittleEndian.Uint64(b[n:]))
+		if !ok {
+			break
+		}
+		v = v*1e8 + eight
+		n += 8
+	}
 	for n < len(b) && b[n]-'0' <= 9 {
 		v = v*10 + uint64(b[n]-'0')
 		n++
@@ -113,16 +148,32 @@ func digits(b []byte) (v uint64, n int) {
 	return v, n
 }
 
+// every is a word of eight equal bytes, times a byte.
+const every = 0x0101010101010101
+
+// eightDigits reads a word of eight digits, the first in its lowest byte. Neighbours are joined to pairs, then to fours, then
+// to all eight.
+func eightDigits(w uint64) (v uint64, ok bool) {
+	if w&(every*0xf0)|(w+every*6)&(every*0xf0)>>4 != every*0x33 {
+		return 0, false
+	}
+	w -= every * '0'
+	w = w*10 + w>>8
+	const pairs = 0x000000ff000000ff
+	return (w&pairs*(100+1e6<<32) + w>>16&pairs*(1+1e4<<32)) >> 32, true
+}
+
 // plainText returns the length of the text up to the closing quote, -1 if it has escapes or bytes that need care.
 func plainText(b []byte) int {
+	n := plainStart(b)
 	ascii := true
-	for i, c := range b {
+	for i, c := range b[n:] {
 		switch {
 		case c == '"':
-			if !ascii && !utf8.Valid(b[:i]) {
+			if !ascii && !utf8.Valid(b[:n+i]) {
 				return -1
 			}
-			return i
+			return n + i
 		case c == '\\' || c < ' ':
 			return -1
 		case c >= utf8.RuneSelf:
@@ -130,6 +181,19 @@ func plainText(b []byte) int {
 		}
 	}
 	return -1
+}
+
+// plainStart returns how many bytes of b, by eights, are ASCII and neither quotes nor in need of care.
+func plainStart(b []byte) (n int) {
+	for ; len(b)-n >= 8; n += 8 {
+		w := binary.LittleEndian.Uint64(b[n:])
+		quote, slash := w^every*'"', w^every*'\\'
+		// An upper bit is set in w beyond ASCII; by subtracting, in bytes below a space, and in those that are zero of the others.
+		if (w|(w-every*' ')|(quote-every)|(slash-every))&(every*0x80) != 0 {
+			break
+		}
+	}
+	return n
 }
 
 // jsonInteger reports whether b is a JSON number without fraction and exponent.

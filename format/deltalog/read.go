@@ -194,13 +194,8 @@ func (b *builder) readCells(f *pages.File) error {
 		if !ok {
 			return corrupt("cells of Arrow type %v", a.DataType())
 		}
-		for i := range cells.Len() {
-			if cells.IsNull(i) {
-				return corrupt("row %d is NULL", b.row())
-			}
-			if err := b.addCell(cells.Value(i)); err != nil {
-				return err
-			}
+		if err := b.addCells(cells); err != nil {
+			return err
 		}
 		return b.emit()
 	})
