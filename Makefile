@@ -174,6 +174,10 @@ bench-code: ## the benchmarks that stand beside the code (BENCH=regexp)
 demo: tools-go tools-python tools-spark build ## export a real Milvus collection to Iceberg on a local S3 server and read it with Spark
 	@$(STEP) "demo" ./scripts/demo
 
+.PHONY: notebooks
+notebooks: tools-python build ## execute the notebooks, and save them with what they show and their plots in docs/pictures
+	@for n in notebooks/*.ipynb; do $(STEP) "$$n" $(TOOLS)/venv/bin/python internal/demo/execute.py "$$n" --save docs/pictures; done
+
 .PHONY: clean
 clean: ## remove what was built; .tools/ stays (make distclean removes it too)
 	rm -rf bin

@@ -1,30 +1,19 @@
 #!/usr/bin/env python3
 """Reads a table that snapexport wrote with Spark: as an Iceberg table, and its data folder as plain Parquet.
 
-  export AWS_ENDPOINT_URL=http://127.0.0.1:7070 AWS_ACCESS_KEY_ID=... AWS_SECRET_ACCESS_KEY=... AWS_REGION=us-east-1
   python read_table.py s3a://lake/demo/lifecycle --key id --absent 3,4,5 --vector v --top 5
 
-Without AWS_ENDPOINT_URL it talks to AWS. Spark fetches the jars named in PACKAGES unless --jars (or SNAPEXPORT_JARS) names a
-folder that has them, such as .tools/jars/spark-4.0 after `make tools`. Needs pyspark 4.0 or 3.5 and a JDK 17.
+The session, with its settings for S3, is that of lake.py. Runs with pyspark 4.0 and 3.5.
 """
-import argparse
 import json
-import os
 
-import pyspark
-from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-# By release of Spark: each has its own Iceberg runtime and its own Hadoop, which wants another AWS SDK.
-PACKAGES = {
-    "4.0": "org.apache.iceberg:iceberg-spark-runtime-4.0_2.13:1.10.0,org.apache.hadoop:hadoop-aws:3.4.1,software.amazon.awssdk:s3-transfer-manager:2.29.52",
-    "3.5": "org.apache.iceberg:iceberg-spark-runtime-3.5_2.12:1.10.0,org.apache.hadoop:hadoop-aws:3.3.4",
-}
-RELEASE = ".".join(pyspark.__version__.split(".")[:2])
+from lake import connect, parser, read
 
 
 def arguments():
-    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p = parser(__doc__)
     p.add_argument("table", help="root of the table: s3a://bucket/path, file:///path")
     p.add_argument("--tag", help="read the table as this Milvus snapshot left it")
     p.add_argument("--rows", type=int, default=5, metavar="N", help="rows to print (default 5)")
@@ -33,33 +22,7 @@ def arguments():
     p.add_argument("--vector", metavar="COLUMN", help="a vector column: shows the rows nearest to --query by cosine")
     p.add_argument("--query", metavar="JSON", help="the vector to look for (default: that of the row with the smallest key)")
     p.add_argument("--top", type=int, default=5, metavar="K", help="how many of the nearest (default 5)")
-    p.add_argument("--jars", default=os.environ.get("SNAPEXPORT_JARS"), metavar="DIR", help="folder with the jars of PACKAGES")
     return p.parse_args()
-
-
-def connect(jars):
-    """A Spark session on this machine, bound to the loopback address, that knows Iceberg and S3."""
-    builder = (SparkSession.builder.master("local[2]").appName("read_table")
-               .config("spark.ui.enabled", "false").config("spark.ui.showConsoleProgress", "false")
-               .config("spark.driver.host", "127.0.0.1").config("spark.driver.bindAddress", "127.0.0.1")
-               .config("spark.sql.session.timeZone", "UTC").config("spark.sql.shuffle.partitions", "2")
-               .config("spark.sql.extensions", "org.apache.iceberg.spark.extensions.IcebergSparkSessionExtensions")
-               .config("spark.hadoop.fs.s3.impl", "org.apache.hadoop.fs.s3a.S3AFileSystem"))
-    builder = builder.config("spark.driver.extraClassPath", jars + "/*") if jars else builder.config("spark.jars.packages", PACKAGES[RELEASE])
-    if os.environ.get("AWS_ACCESS_KEY_ID"):
-        builder = (builder.config("spark.hadoop.fs.s3a.aws.credentials.provider", "org.apache.hadoop.fs.s3a.SimpleAWSCredentialsProvider")
-                   .config("spark.hadoop.fs.s3a.access.key", os.environ["AWS_ACCESS_KEY_ID"])
-                   .config("spark.hadoop.fs.s3a.secret.key", os.environ["AWS_SECRET_ACCESS_KEY"]))
-    endpoint = os.environ.get("AWS_ENDPOINT_URL")
-    if endpoint:
-        builder = (builder.config("spark.hadoop.fs.s3a.endpoint", endpoint).config("spark.hadoop.fs.s3a.path.style.access", "true")
-                   .config("spark.hadoop.fs.s3a.connection.ssl.enabled", str(endpoint.startswith("https")).lower()))
-    region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
-    if region:
-        builder = builder.config("spark.hadoop.fs.s3a.endpoint.region", region)
-    spark = builder.getOrCreate()
-    spark.sparkContext.setLogLevel("ERROR")
-    return spark
 
 
 def dot(a, b):
@@ -78,8 +41,7 @@ def nearest(rows, key, vector, query, top):
 def main():
     args = arguments()
     spark = connect(args.jars)
-    reader = spark.read.format("iceberg")
-    table = (reader.option("tag", args.tag) if args.tag else reader).load(args.table)
+    table = read(spark, args.table, args.tag)
 
     print("== %s, Spark %s\n" % (args.table, spark.version))
     table.printSchema()

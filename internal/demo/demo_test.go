@@ -55,34 +55,54 @@ type cell struct {
 	Pictures []string `json:"pictures"`
 }
 
-func TestNotebook(t *testing.T) {
-	root := testkit.Root(t)
-	out := filepath.Join(t.TempDir(), "cells.json")
-	t.Setenv("SNAPEXPORT", build(t))
-	t.Setenv("TABLE", filepath.Join(t.TempDir(), "multi_binlog"))
+// TestNotebooks executes the notebooks on one sample collection, and looks for what they must say.
+func TestNotebooks(t *testing.T) {
+	root, sample := testkit.Root(t), filepath.Join(t.TempDir(), "sample")
+	t.Setenv("SNAPEXPORT_BINARY", build(t))
+	t.Setenv("SAMPLE", sample)
+	t.Setenv("TABLE", filepath.Join(t.TempDir(), "articles"))
 	t.Setenv("IPYTHONDIR", t.TempDir())
-	testkit.RunPython(t, "execute.py", filepath.Join(root, "notebooks", "explore.ipynb"), out)
+	t.Setenv("PYTHONDONTWRITEBYTECODE", "1")
+	testkit.RunPython(t, filepath.Join(root, "scripts", "sample_collection.py"), sample)
+	for name, n := range map[string]struct {
+		plots int
+		says  []string
+	}{
+		"explore":    {1, []string{"articles: 12 segments, 4600 rows", "3875 of 4600 rows live", "3875 written", "'cosine': 1.0"}},
+		"embeddings": {2, []string{"3875 vectors of 32 dimensions", "8 norms and 10 places stand out"}},
+		"drift":      {3, []string{"3626 rows, then 3875: 500 came, 251 went, the vectors of 100 changed", "sports     what came lies", "<- drift"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			text, plots := execute(t, filepath.Join(root, "notebooks", name+".ipynb"))
+			for _, want := range n.says {
+				if !strings.Contains(text, want) {
+					t.Errorf("the notebook does not say %q", want)
+				}
+			}
+			if plots != n.plots {
+				t.Errorf("%d plots, want %d", plots, n.plots)
+			}
+			if t.Failed() {
+				t.Log(text)
+			}
+		})
+	}
+}
+
+// execute returns the text that a notebook's code cells give, and how many plots.
+func execute(t *testing.T, notebook string) (text string, plots int) {
+	t.Helper()
+	out := filepath.Join(t.TempDir(), "cells.json")
+	testkit.RunPython(t, "execute.py", notebook, "--cells", out)
 	var cells []cell
 	if err := json.Unmarshal(testkit.ReadFile(t, out), &cells); err != nil {
 		t.Fatal(err)
 	}
-	var text strings.Builder
-	plots := 0
 	for _, c := range cells {
-		text.WriteString(c.Text + "\n")
+		text += c.Text + "\n"
 		if slices.Contains(c.Pictures, "image/png") {
 			plots++
 		}
 	}
-	for _, want := range []string{"multi_binlog: ", "656 rows", "656 written", "'cosine'"} {
-		if !strings.Contains(text.String(), want) {
-			t.Errorf("the notebook does not say %q", want)
-		}
-	}
-	if plots != 1 {
-		t.Errorf("%d plots, want 1", plots)
-	}
-	if t.Failed() {
-		t.Log(text.String())
-	}
+	return text, plots
 }

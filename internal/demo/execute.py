@@ -1,11 +1,14 @@
-"""usage: execute.py NOTEBOOK OUT.json
+"""usage: execute.py NOTEBOOK [--cells OUT.json] [--save PICTURES]
 
-Executes a notebook in its own folder and writes what its code cells gave: a list with, for each, its text and the types of
-its pictures. A cell that fails ends this with its error.
+Executes a notebook in its own folder. --cells writes what its code cells gave: a list with, for each, its text and the types of its
+pictures. --save saves the notebook with what it gave, and its plots as PICTURES/NOTEBOOK-N.png. A cell that fails ends this with its
+error.
 """
+import argparse
+import base64
 import json
 import os
-import sys
+import pathlib
 
 import nbformat
 from nbclient import NotebookClient
@@ -22,14 +25,34 @@ def shown(cell):
     return {"text": text, "pictures": pictures}
 
 
+def plots(notebook):
+    for cell in notebook.cells:
+        for out in cell.get("outputs", []):
+            if "image/png" in out.get("data", {}):
+                yield base64.b64decode(out.data["image/png"])
+
+
 def main():
-    path, out = sys.argv[1:]
-    notebook = nbformat.read(path, as_version=4)
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("notebook", type=pathlib.Path)
+    p.add_argument("--cells")
+    p.add_argument("--save", type=pathlib.Path)
+    args = p.parse_args()
+    notebook = nbformat.read(args.notebook, as_version=4)
     nbformat.validate(notebook)
-    client = NotebookClient(notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": os.path.dirname(os.path.abspath(path))}})
+    kept = notebook.metadata.copy()
+    os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")  # or the kernel warns of frozen modules
+    client = NotebookClient(notebook, timeout=300, kernel_name="python3", record_timing=False, extra_arguments=["--log-level=ERROR"],
+                            resources={"metadata": {"path": str(args.notebook.resolve().parent)}})
     client.execute()
-    with open(out, "w", encoding="utf-8") as f:
-        json.dump([shown(c) for c in notebook.cells if c.cell_type == "code"], f)
+    if args.cells:
+        with open(args.cells, "w", encoding="utf-8") as f:
+            json.dump([shown(c) for c in notebook.cells if c.cell_type == "code"], f)
+    if args.save:
+        notebook.metadata = kept
+        nbformat.write(notebook, args.notebook)
+        for n, picture in enumerate(plots(notebook), 1):
+            (args.save / f"{args.notebook.stem}-{n}.png").write_bytes(picture)
 
 
 if __name__ == "__main__":
