@@ -8,13 +8,26 @@ import (
 	"github.com/snapexport/snapexport/fault"
 )
 
-const milvusForm = "milvus://[USER@]HOST[:PORT]/[DATABASE/]COLLECTION/SNAPSHOT[?storage=URI][&tls=true]"
+const (
+	milvusForm     = "milvus://[USER@]HOST[:PORT]/[DATABASE/]COLLECTION/SNAPSHOT[?storage=URI][&tls=true]"
+	collectionForm = "milvus://[USER@]HOST[:PORT]/[DATABASE/]COLLECTION[?storage=URI][&tls=true]"
+)
 
-// parseMilvus reads milvus://..., of which the last two names, or three, are given.
-func (s Source) parseMilvus(source string) (Source, error) {
+// ParseCollection takes a SOURCE apart that names a collection of a running Milvus and none of its snapshots: the form
+// milvus://host:port/[database/]collection. Everything else is ErrUsage.
+func ParseCollection(source string) (Source, error) {
+	s := Source{text: redactUsers(source)}
+	if !strings.HasPrefix(source, "milvus://") {
+		return s, usage(source, collectionForm)
+	}
+	return s.parseMilvus(source, collectionForm)
+}
+
+// parseMilvus reads one of the forms of milvus://...
+func (s Source) parseMilvus(source, form string) (Source, error) {
 	u, err := url.Parse(source)
 	if err != nil || u.Host == "" || u.Fragment != "" {
-		return s, usage(source, milvusForm)
+		return s, usage(source, form)
 	}
 	if _, has := u.User.Password(); has {
 		return s, fault.New(ErrUsage, "read SOURCE", "a password in a SOURCE would be shown in lists of processes").
@@ -22,25 +35,31 @@ func (s Source) parseMilvus(source string) (Source, error) {
 	}
 	query, err := url.ParseQuery(u.RawQuery)
 	if err != nil {
-		return s, usage(source, milvusForm)
+		return s, usage(source, form)
 	}
 	if s.TLS, err = encrypted(source, query); err != nil {
 		return s, err
 	}
 	for key := range query {
 		if key != "storage" && key != "tls" {
-			return s, fault.New(ErrUsage, "read SOURCE", "%q has an unknown setting %q", redactUsers(source), key).WithHint("%s", milvusForm)
+			return s, fault.New(ErrUsage, "read SOURCE", "%q has an unknown setting %q", redactUsers(source), key).WithHint("%s", form)
 		}
 	}
 	names := strings.Split(strings.Trim(u.Path, "/"), "/")
-	if len(names) == 3 {
+	if form == milvusForm {
+		if len(names) < 2 {
+			return s, usage(source, form)
+		}
+		names, s.Snapshot = names[:len(names)-1], names[len(names)-1]
+	}
+	if len(names) == 2 {
 		s.Database, names = names[0], names[1:]
 	}
-	if len(names) != 2 || names[0] == "" || names[1] == "" {
-		return s, usage(source, milvusForm)
+	if len(names) != 1 || names[0] == "" || form == milvusForm && s.Snapshot == "" {
+		return s, usage(source, form)
 	}
 	s.Form, s.URI, s.text = FormMilvus, source, redactUsers(source)
-	s.Endpoints, s.User, s.Collection, s.Snapshot = []string{u.Host}, u.User.Username(), names[0], names[1]
+	s.Endpoints, s.User, s.Collection = []string{u.Host}, u.User.Username(), names[0]
 	s.Storage = query.Get("storage")
 	return s, nil
 }

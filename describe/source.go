@@ -54,7 +54,7 @@ func Parse(source string) (Source, error) {
 	scheme, _, _ := strings.Cut(place, ":")
 	switch scheme {
 	case "milvus":
-		return s.parseMilvus(source)
+		return s.parseMilvus(source, milvusForm)
 	case "backup":
 		s.Form, s.URI, s.Collection = FormBackup, strings.TrimPrefix(place, "backup:"), name
 		if s.URI == "" {

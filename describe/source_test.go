@@ -67,3 +67,20 @@ func TestMilvusIsNotReadHere(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestParseCollection(t *testing.T) {
+	for source, want := range map[string]Source{
+		"milvus://u@h:1/d/c?tls=true":    {Form: FormMilvus, Endpoints: []string{"h:1"}, User: "u", Database: "d", Collection: "c", TLS: true},
+		"milvus://h/c/?storage=s3://b/x": {Form: FormMilvus, Endpoints: []string{"h"}, Collection: "c", Storage: "s3://b/x"},
+	} {
+		want.URI, want.text = source, redactUsers(source)
+		if got, err := ParseCollection(source); err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("%q gives\n%+v, %v; want\n%+v", source, got, err, want)
+		}
+	}
+	for _, source := range []string{"", "milvus://h", "milvus://h/", "milvus:///c", "milvus://h/d/c/s", "milvus://u:hunter2@h/c", "milvus://h/c?x=1", "s3://b#c", "etcd://h/by-dev?storage=x#c"} {
+		if got, err := ParseCollection(source); !errors.Is(err, ErrUsage) || strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("%q gives %+v, %v; want ErrUsage", source, got, err)
+		}
+	}
+}

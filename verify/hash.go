@@ -52,6 +52,10 @@ type Hasher struct {
 	byValue map[string]bool // columns whose JSON counts by its value, not its text
 	sum     Hash
 	row     []byte
+
+	key     int      // of columns
+	buckets *buckets // nil: keys are not counted
+	cell    []byte
 }
 
 type hashColumn struct {
@@ -85,13 +89,8 @@ const metaFieldID = "milvus.field_id"
 
 // Add adds the rows of the batch, whose schema is that of NewHasher.
 func (h *Hasher) Add(batch arrow.RecordBatch) error {
-	for i := range h.columns {
-		c := &h.columns[i]
-		var err error
-		if c.encoder, err = h.encoderOf(batch, c.index); err != nil {
-			return fmt.Errorf("column %s: %w", batch.ColumnName(c.index), err)
-		}
-		c.lane = laneOf(c.id, batch.Column(c.index), c.encoder)
+	if err := h.begin(batch); err != nil {
+		return err
 	}
 	for r := range int(batch.NumRows()) {
 		row := h.row[:0]
@@ -105,8 +104,35 @@ func (h *Hasher) Add(batch arrow.RecordBatch) error {
 		x := xxh3.Hash128(row)
 		h.sum = h.sum.Add(Hash{x.Hi, x.Lo, 1})
 		h.row = row
+		if h.buckets != nil {
+			h.buckets.add(h.hashCell(h.key, 0, r), Hash{x.Hi, x.Lo, 1})
+		}
 	}
 	return nil
+}
+
+// begin prepares the columns of a batch.
+func (h *Hasher) begin(batch arrow.RecordBatch) error {
+	for i := range h.columns {
+		c := &h.columns[i]
+		var err error
+		if c.encoder, err = h.encoderOf(batch, c.index); err != nil {
+			return fmt.Errorf("column %s: %w", batch.ColumnName(c.index), err)
+		}
+		c.lane = laneOf(c.id, batch.Column(c.index), c.encoder)
+	}
+	return nil
+}
+
+// hashCell hashes the cell of a column of the batch at hand.
+func (h *Hasher) hashCell(column int, seed uint64, r int) xxh3.Uint128 {
+	c := &h.columns[column]
+	if c.lane.head != nil {
+		h.cell = c.lane.append(h.cell[:0], r)
+	} else {
+		h.cell = appendCell(h.cell[:0], c.id, c.encoder, r)
+	}
+	return xxh3.Hash128Seed(h.cell, seed)
 }
 
 func (h *Hasher) encoderOf(batch arrow.RecordBatch, i int) (encode, error) {

@@ -98,26 +98,31 @@ func (a *app) resolve(ctx context.Context, source string) (snap *describe.Snapsh
 
 // find is resolve that also says what a running Milvus told of the snapshot.
 func (a *app) find(ctx context.Context, source string) (*describe.Snapshot, *held, error) {
-	opts, err := a.describeOptions()
-	if err != nil {
-		return nil, nil, err
-	}
 	src, err := describe.Parse(source)
 	if err != nil {
 		return nil, nil, err
 	}
 	h := &held{source: source, release: func() {}}
 	if src.Form == describe.FormMilvus {
-		if h, err = a.hold(ctx, src); err != nil {
+		if h, err = a.hold(ctx, src, holdTime); err != nil {
 			return nil, nil, err
 		}
 	}
-	snap, err := describe.Resolve(ctx, h.source, opts)
-	if err != nil {
-		h.release()
-		return nil, nil, err
+	snap, err := a.resolveHeld(ctx, h)
+	return snap, h, err
+}
+
+// resolveHeld reads the metadata of a snapshot that is held, and releases it if that fails.
+func (a *app) resolveHeld(ctx context.Context, h *held) (*describe.Snapshot, error) {
+	opts, err := a.describeOptions()
+	if err == nil {
+		var snap *describe.Snapshot
+		if snap, err = describe.Resolve(ctx, h.source, opts); err == nil {
+			return snap, nil
+		}
 	}
-	return snap, h, nil
+	h.release()
+	return nil, err
 }
 
 func (a *app) integrity(ctx context.Context, snap *describe.Snapshot) (*describe.Integrity, error) {

@@ -22,6 +22,7 @@ func (a *app) exportCommand() *cobra.Command {
 	var dryRun bool
 	var format, fileSize, location string
 	var flags catalogFlags
+	var fresh nightlyFlags
 	cmd := &cobra.Command{
 		Use:   "export SOURCE [--to TABLE]",
 		Short: "Export a snapshot's live rows to an Iceberg table or to Parquet files",
@@ -35,15 +36,23 @@ Only a snapshot of 'snapexport serve' (milvus://...) needs no --to: it has a pla
 its metadata, which the server tells as s3_location. Its table is written once; the files in
 binlogs/ are its rows and nothing else, and go with the snapshot.
 
+With --snapshot-ttl the SOURCE is a collection of a running Milvus 3.0, or of 'snapexport serve':
+milvus://HOST:PORT/[DATABASE/]COLLECTION. It is flushed, a snapshot of it is made, exported and
+dropped, also after a failure or an interrupt.
+
 ` + catalogHelp + "\n\n" + sourceHelp,
 		Example: `  snapexport export 's3://bucket#docs/backup_20240101' --to s3a://lake/docs
   snapexport export ./files/snapshots/100/metadata/7001.json --to ./docs --where 'lang == "en"'
   snapexport export 's3://bucket#docs/backup_20240101' --catalog lake --to docs.pages
   snapexport export milvus://localhost/my_collection/backup_20240101
+  snapexport export milvus://localhost/my_collection --snapshot-ttl 2h --to s3a://lake/nightly
   snapexport export 'etcd+file:etcd.json?storage=s3://bucket#docs' --to ./docs --format parquet`,
 		Args: oneSource,
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
-			if err := checkTarget(opts, format, args[0]); err != nil {
+			if err := fresh.check(cmd, args[0], opts.Target, dryRun); err != nil {
+				return err
+			}
+			if err := checkTarget(opts, format, args[0], &fresh); err != nil {
 				return err
 			}
 			if opts.Target == "" && flags.name != "" {
@@ -56,7 +65,7 @@ binlogs/ are its rows and nothing else, and go with the snapshot.
 			if err := rows.useHelper(a); err != nil {
 				return err
 			}
-			snap, h, err := a.find(cmd.Context(), args[0])
+			snap, h, err := a.findFor(cmd.Context(), args[0], fresh)
 			if err != nil {
 				return err
 			}
@@ -114,6 +123,7 @@ binlogs/ are its rows and nothing else, and go with the snapshot.
 	registerCodecs(cmd, &opts)
 	f.StringVar(&opts.Target, "to", "", "path or URI of the `TABLE`, or namespace.table with --catalog (default: the snapshot's own, for milvus://...)")
 	flags.register(cmd)
+	fresh.register(cmd)
 	f.StringVar(&location, "location", "", "`URI` of a new table's root in a catalog (default: where the catalog puts it)")
 	f.StringVar(&format, "format", string(export.FormatIceberg), "`FORMAT`: iceberg, or parquet for files without a table")
 	f.IntVar(&opts.IcebergFormat, "iceberg-format", 0, "`VERSION` of Iceberg's format, 2 or 3 (default: that of the table; 2 for a new one, 3 with variants)")
@@ -129,11 +139,11 @@ binlogs/ are its rows and nothing else, and go with the snapshot.
 }
 
 // checkTarget: without --to the table is the snapshot's own, whose place only a running server tells.
-func checkTarget(o export.Options, format, source string) error {
+func checkTarget(o export.Options, format, source string, fresh *nightlyFlags) error {
 	if o.Target != "" {
 		return nil
 	}
-	src, err := describe.Parse(source)
+	src, err := fresh.parse(source)
 	switch {
 	case err != nil || src.Form != describe.FormMilvus:
 		return usage("--to is missing: give the path or URI of a table")

@@ -23,7 +23,8 @@ import (
 // Every block of the guides that is marked sh and begins with snapexport is run, in the order of the page, in a folder that
 // guideFolder prepares for the page. A last line "# exit N" says which exit code a block must have. A block marked text that
 // follows is what it prints, where "..." stands for anything. On pages that have a server (withServer), blocks marked python that
-// import a client are run as well, each by itself, and localhost is where the server is.
+// import a client are run as well, each by itself, and localhost is where the server is. On pages of readers (withPython) every
+// block marked python is run.
 func TestGuidesAreTrue(t *testing.T) {
 	t.Parallel()
 	bin := program(t)
@@ -34,18 +35,26 @@ func TestGuidesAreTrue(t *testing.T) {
 	for _, page := range pages {
 		t.Run(strings.TrimSuffix(filepath.Base(page), ".md"), func(t *testing.T) {
 			t.Parallel()
-			steps := stepsOf(string(testkit.ReadFile(t, page)))
+			name := strings.TrimSuffix(filepath.Base(page), ".md")
+			steps := stepsOf(string(testkit.ReadFile(t, page)), withPython[name])
 			if len(steps) == 0 {
 				return
 			}
 			dir, env := guideFolder(t)
 			env = append(env, "PATH="+bin+":"+os.Getenv("PATH"))
 			local := strings.NewReplacer()
-			if start := withServer[strings.TrimSuffix(filepath.Base(page), ".md")]; start != nil {
+			if withPython[name] {
+				duckExtensions(t, dir)
+				env = append(env, "PYTHONPATH="+testkit.CatalogPackages(t)) // pyiceberg's SQL catalog wants SQLAlchemy
+			}
+			if start := withServer[name]; start != nil {
 				server := start(t, env)
 				local = strings.NewReplacer("localhost:19530", server.address, "milvus://localhost/", "milvus://"+server.address+"/")
 				env = append(env, "SNAPEXPORT_URI="+server.address, "PYTHONPATH="+filepath.Join(testkit.Root(t), "python", "src"), "PYTHONDONTWRITEBYTECODE=1")
 				defer func() {
+					if server.run == nil {
+						return
+					}
 					if err := server.run(t.Context()); err != nil {
 						t.Errorf("in Go: %v", err)
 					}
@@ -59,13 +68,34 @@ func TestGuidesAreTrue(t *testing.T) {
 	}
 }
 
+// withPython are pages whose programs need nothing but the tests' Python and what the page did before.
+var withPython = map[string]bool{"duckdb": true, "pyiceberg": true}
+
+// duckExtensions installs DuckDB's extensions, which the tests' Python has as wheels, where DuckDB looks for them.
+func duckExtensions(t *testing.T, home string) {
+	t.Helper()
+	const script = `
+import glob, os, shutil, sys, duckdb
+platform = duckdb.sql("PRAGMA platform").fetchone()[0]
+to = os.path.join(sys.argv[1], ".duckdb", "extensions", "v" + duckdb.__version__, platform)
+os.makedirs(to)
+for name in ("iceberg", "avro", "httpfs"):
+    package = __import__("duckdb_extension_" + name)
+    for file in glob.glob(os.path.join(package.__path__[0], "**", name + ".duckdb_extension"), recursive=True):
+        shutil.copy(file, to)
+`
+	if out, err := exec.Command(testkit.Python(t), "-c", script, home).CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+}
+
 // withServer starts what a page needs, by the page's name. The slim build has none.
 var withServer = map[string]func(t *testing.T, env []string) guideServer{}
 
 // guideServer is a running server.
 type guideServer struct {
 	address string
-	run     func(context.Context) error // the page's flow in Go
+	run     func(context.Context) error // the page's flow in Go, if it has one
 }
 
 // step is a block to run and what it must print.
@@ -83,7 +113,7 @@ var (
 	exitLine = regexp.MustCompile(`# exit (\d+)\s*$`)
 )
 
-func stepsOf(page string) (steps []step) {
+func stepsOf(page string, programs bool) (steps []step) {
 	end := -1
 	for _, m := range fence.FindAllStringSubmatchIndex(page, -1) {
 		kind, body := page[m[2]:m[3]], page[m[4]:m[5]]
@@ -95,7 +125,7 @@ func stepsOf(page string) (steps []step) {
 			}
 			steps = append(steps, s)
 			end = m[1]
-		case kind == "python" && imports.MatchString(body):
+		case kind == "python" && (programs || imports.MatchString(body)):
 			steps = append(steps, step{line: 1 + strings.Count(page[:m[0]], "\n"), python: true, script: body, code: "0"})
 			end = m[1]
 		case kind == "text" && end >= 0 && strings.TrimSpace(page[end:m[0]]) == "":

@@ -14,14 +14,21 @@ import (
 )
 
 func init() {
-	withServer["server"] = func(t *testing.T, env []string) guideServer {
+	serverPage := func(t *testing.T, env []string) guideServer {
 		t.Helper()
 		s := startServerIn(t, env, t.TempDir(), "--bucket", "s3://lake")
 		t.Cleanup(func() { s.stop(t) })
 		if out := testkit.RunPython(t, "testdata/guidepage.py", "http://"+s.Address); strings.TrimSpace(string(out)) != "ok" {
 			t.Fatalf("%s", out)
 		}
-		return guideServer{address: s.Address, run: func(ctx context.Context) error { return guideInGo(ctx, s.Address) }}
+		return guideServer{address: s.Address}
+	}
+	withServer["nightly"], withServer["milvus-guide"] = serverPage, serverPage
+	withServer["server"] = func(t *testing.T, env []string) guideServer {
+		t.Helper()
+		s := serverPage(t, env)
+		s.run = func(ctx context.Context) error { return guideInGo(ctx, s.address) }
+		return s
 	}
 }
 

@@ -51,8 +51,8 @@ type held struct {
 	release  func()
 }
 
-// hold asks a Milvus where a snapshot is and pins it.
-func (a *app) hold(ctx context.Context, src describe.Source) (*held, error) {
+// hold asks a Milvus where a snapshot is and pins it, with a pin that outlives the program by ttl at most.
+func (a *app) hold(ctx context.Context, src describe.Source, ttl time.Duration) (*held, error) {
 	c, err := a.connect(ctx, src.Endpoints[0], src.User, src.Database, src.TLS)
 	if err != nil {
 		return nil, err
@@ -63,7 +63,7 @@ func (a *app) hold(ctx context.Context, src describe.Source) (*held, error) {
 			return nil, errors.Join(err, c.Close())
 		}
 	}
-	h, err := c.Hold(ctx, client.NewPinSnapshotOption(name, holdTime).WithCollection(src.Collection))
+	h, err := c.Hold(ctx, client.NewPinSnapshotOption(name, ttl).WithCollection(src.Collection))
 	if err != nil {
 		return nil, errors.Join(err, c.Close())
 	}
