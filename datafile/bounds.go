@@ -224,7 +224,6 @@ func (b *floatBounds[T]) observe(a arrow.Array) {
 	}
 }
 
-// finish rounds zeros outwards: readers that order -0.0 before +0.0 and readers that hold them equal both stay right.
 func (b *floatBounds[T]) merge(o summary) {
 	p := o.(*floatBounds[T])
 	b.add(p.counts)
@@ -245,6 +244,7 @@ func (b *floatBounds[T]) compare(o summary) (int, int) {
 	return cmp.Compare(b.min, p.min), cmp.Compare(b.max, p.max)
 }
 
+// finish rounds zeros outwards: readers that order -0.0 before +0.0 and readers that hold them equal both stay right.
 func (b *floatBounds[T]) finish(s *FieldStats, _ int) {
 	b.counts.finish(s, 0)
 	s.NaNs = b.nans

@@ -112,7 +112,7 @@ const (
 
 // pack returns a page's values, compressed where that pays, in bytes of the page's own, and says whether they are.
 func (c *chunk) pack(d draft) ([]byte, bool) {
-	if c.codec != nil && (c.poor < trials || c.poor%rest == 0) {
+	if c.codec != nil && len(d.body) > 0 && (c.poor < trials || c.poor%rest == 0) {
 		c.blocks.packed = c.codec.pack(c.blocks.packed, d.body)
 		if n := len(d.body); len(c.blocks.packed) < n-n/worth {
 			if d.own {
@@ -122,7 +122,9 @@ func (c *chunk) pack(d draft) ([]byte, bool) {
 			return bytes.Clone(c.blocks.packed), true
 		}
 	}
-	c.poor++
+	if len(d.body) > 0 { // NULLs tell nothing of the values to come
+		c.poor++
+	}
 	if d.own {
 		return d.body, false
 	}

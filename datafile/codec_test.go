@@ -63,3 +63,36 @@ func TestWherePays(t *testing.T) {
 		}
 	}
 }
+
+// TestNullsFirst: pages of NULLs say nothing of how the values after them are best written.
+func TestNullsFirst(t *testing.T) {
+	schema := numbered(arrow.Field{Name: "id", Type: arrow.PrimitiveTypes.Int64}, arrow.Field{Name: "tag", Type: arrow.BinaryTypes.String, Nullable: true},
+		arrow.Field{Name: "title", Type: arrow.BinaryTypes.String, Nullable: true})
+	var batches []arrow.RecordBatch
+	for group := range 4 {
+		b := array.NewRecordBuilder(memory.DefaultAllocator, schema)
+		for i := range 3000 {
+			b.Field(0).(*array.Int64Builder).Append(int64(i))
+			if group < 3 {
+				b.Field(1).AppendNull()
+				b.Field(2).AppendNull()
+				continue
+			}
+			b.Field(1).(*array.StringBuilder).Append([]string{"red", "green", "blue"}[i%3])
+			b.Field(2).(*array.StringBuilder).Append(fmt.Sprint("the title of number ", i))
+		}
+		batches = append(batches, b.NewRecordBatch())
+	}
+	path, stats := write(t, schema, Options{RowGroupBytes: 1}, batches...)
+	checkPages(t, path, stats)
+	groups := footerOf(t, read(t, path)).RowGroups
+	if len(groups) != 4 {
+		t.Fatalf("%d row groups", len(groups))
+	}
+	if tag, title := groups[3].Columns[1].MetaData, groups[3].Columns[2].MetaData; tag.DictionaryPageOffset == 0 || title.Codec != format.Zstd {
+		t.Errorf("tags with a dictionary at %d, titles in %v", tag.DictionaryPageOffset, title.Codec)
+	}
+	if n := checkBack(t, path, schema, batches); n != 3 {
+		t.Errorf("%d columns read back", n)
+	}
+}

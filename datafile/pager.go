@@ -97,7 +97,7 @@ func (p *pager) end() error {
 		if p.dict.used {
 			p.dictionary(p.dict.values, len(p.dict.ends))
 		} else {
-			p.tryDict = !p.dict.left
+			p.tryDict = !p.dict.left || p.dict.seen == 0 // NULLs tell nothing of the values to come
 		}
 	}
 	if !p.leaf.vector {

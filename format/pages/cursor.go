@@ -206,6 +206,7 @@ func (c *Cursor) turn() (bool, error) {
 			return false, located(err, c.offset())
 		}
 		c.release(c.page.memory)
+		c.page = nil // also if what follows fails: memory is given back once
 	}
 	var err error
 	c.page, err = c.chunk.next()
