@@ -114,7 +114,8 @@ func TestWheel(t *testing.T) {
 		}
 		return found[0]
 	}
-	if string(testkit.ReadFile(t, build("any"))) != string(testkit.ReadFile(t, build("any"))) {
+	first, second := testkit.ReadFile(t, build("any")), testkit.ReadFile(t, build("any"))
+	if string(first) != string(second) {
 		t.Error("two builds are not the same")
 	}
 	if err := os.MkdirAll(filepath.Dir(program), 0o755); err != nil {
